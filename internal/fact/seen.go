@@ -1,0 +1,110 @@
+package fact
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Outcome is what a connection attempt came to.
+type Outcome string
+
+// The outcomes.
+const (
+	Open        Outcome = "open"
+	Refused     Outcome = "refused"
+	Timeout     Outcome = "timeout"
+	Unreachable Outcome = "unreachable"
+	// ProbeError: the attempt could not be made; it says nothing of the target.
+	ProbeError Outcome = "error"
+)
+
+// Seen is what the probes got. Each list is in the order of the probes asked.
+type Seen struct {
+	TCP []TCPProbe
+	DNS []DNSProbe
+	MTU []MTUProbe
+	// Peers are connections from a host to its peers' underlay addresses.
+	Peers []PeerProbe
+	// Made is the number of TCP connections opened, second tries included.
+	Made int
+}
+
+// Source is where a probe starts: a container's namespace on a node.
+type Source struct {
+	Node      string
+	Container ContainerID
+	// Task is empty for a standalone container.
+	Task TaskID
+	// NetNS is the name of the namespace.
+	NetNS string
+}
+
+// TCPProbe is a TCP connection from inside a task to a backend's address.
+type TCPProbe struct {
+	From Source
+	// To is the task meant; empty when the address belongs to none.
+	To      TaskID
+	Network NetworkID
+	Target  netip.AddrPort
+	Outcome Outcome
+	// Err is the kernel's word for anything but open and timeout.
+	Err string
+	// RTT is the time to the first answer, refusals included; 0 without one.
+	RTT time.Duration
+	// Tries is how many connections were opened (1 or 2), Late says that only
+	// the second one, from another source port, was answered.
+	Tries int
+	Late  bool
+	At    time.Time
+}
+
+// DNSProbe is one question to a container's own resolver.
+type DNSProbe struct {
+	From Source
+	// Server is 127.0.0.11:53, or the resolver's real port behind it.
+	Server netip.AddrPort
+	// Name is without the final dot; Type is "A" or "PTR".
+	Name string
+	Type string
+	// Outcome is open when an answer of any kind came.
+	Outcome Outcome
+	// RCode is "NOERROR", "NXDOMAIN", …; empty without an answer.
+	RCode string
+	// Addrs are sorted; Names too.
+	Addrs []netip.Addr
+	Names []string
+	TTL   time.Duration
+	RTT   time.Duration
+	Err   string
+}
+
+// MTUProbe is a ladder of ICMP echoes with don't-fragment set, from inside a
+// task to a backend's address.
+type MTUProbe struct {
+	From    Source
+	To      TaskID
+	Network NetworkID
+	Target  netip.Addr
+	// MTU is of the interface used; the ladder starts there.
+	MTU int
+	// Passed is the largest IP packet that was answered, 0 for none at all (then
+	// echoes are filtered or the path is down, and the ladder says nothing).
+	Passed int
+	// Failed is the smallest that was not answered, 0 when all were.
+	Failed int
+	Err    string
+}
+
+// PeerProbe is a connection from a host's own namespace to a peer's underlay
+// address.
+type PeerProbe struct {
+	// Node is the host that asked, Peer the node asked.
+	Node   string
+	Peer   NodeID
+	Target netip.AddrPort
+	// What is "gossip" (7946) or "manager" (2377).
+	What    string
+	Outcome Outcome
+	Err     string
+	RTT     time.Duration
+}

@@ -1,0 +1,80 @@
+package fact
+
+import "time"
+
+// Format is the version of the snapshot's JSON form. Additions keep it; a
+// change of meaning or a removal raises it.
+const Format = 1
+
+// Snapshot is everything a diagnosis knows. Two passes fill it (look; then
+// probe what the look suggests); after that it is frozen.
+type Snapshot struct {
+	Format int
+	// Tool is the version of the fairway that took it.
+	Tool string
+	// Taken is when the first pass began, by the clock of the host that asked.
+	Taken time.Time
+	// Question is what the operator asked.
+	Question Question
+	// Here is the Swarm node fairway ran on; empty when the engine is in no Swarm.
+	Here NodeID
+	// Wanted is what the managers decided; nil when no manager answered, and
+	// then a gap of kind KindSwarm says why.
+	Wanted *Wanted
+	// Nodes are the nodes that were looked at, sorted by Name. A node of the
+	// Swarm that is not here was not seen; a gap of kind KindNode says why.
+	Nodes []Node
+	// Seen is what the probes got.
+	Seen Seen
+	// Gaps lists what could not be looked at.
+	Gaps []Gap
+	// Earlier is the first of two looks, taken about two seconds before; nil
+	// when one look was enough.
+	Earlier *Snapshot
+}
+
+// Question is one symptom to explain.
+type Question struct {
+	// From and To are as the operator typed them, the port of To cut off. From
+	// is empty for "every service that shares a network with To".
+	From, To string
+	// Port is the target port; 0 means the ports the target really listens on.
+	Port uint16
+	// Proto is "tcp" or "udp"; empty means tcp.
+	Proto string
+	// Node limits the sources to the node of this host name; empty: no limit.
+	Node string
+}
+
+// Node is one host as it was seen: its engine's belief and its kernel's state.
+type Node struct {
+	// ID is the Swarm node ID; empty for an engine in no Swarm.
+	ID NodeID
+	// Name is the host name, as the engine tells it.
+	Name string
+	// Engine is what the engine believes; nil when it could not be asked.
+	Engine *Engine
+	// Kernel is what the kernel holds; nil when it could not be read, or when
+	// the engine's kernel is not the one fairway ran on.
+	Kernel *Kernel
+}
+
+// Node returns the node seen under that ID, or nil.
+func (s *Snapshot) Node(id NodeID) *Node {
+	for i := range s.Nodes {
+		if s.Nodes[i].ID == id {
+			return &s.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// NodeNamed returns the node seen under that host name, or nil.
+func (s *Snapshot) NodeNamed(name string) *Node {
+	for i := range s.Nodes {
+		if s.Nodes[i].Name == name {
+			return &s.Nodes[i]
+		}
+	}
+	return nil
+}
