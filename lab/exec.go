@@ -63,11 +63,11 @@ func (l *Lab) Command(ctx context.Context, node, ns string, argv ...string) (*ex
 	if err != nil {
 		return nil, err
 	}
-	net, err := l.Netns(node, ns)
+	at, err := l.Netns(node, ns)
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"-t", strconv.Itoa(n.PID), "-m", "-u", "-p", "--net=" + net, "--"}, argv...)
+	args := append([]string{"-t", strconv.Itoa(n.PID), "-m", "-u", "-p", "--net=" + at, "--"}, argv...)
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=" + os.Getenv("TERM")}
 	cmd.WaitDelay = time.Second

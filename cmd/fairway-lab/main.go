@@ -1,0 +1,124 @@
+// Program fairway-lab makes real Docker Swarms on one machine, breaks them in known ways and heals them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"fairway/lab"
+)
+
+func main() {
+	lab.MaybeChild()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
+	var code *exec.ExitError
+	if errors.As(err, &code) && code.ExitCode() > 0 { // exec ends as its command ended
+		os.Exit(code.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fairway-lab:", err)
+		os.Exit(1)
+	}
+}
+
+func root() *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:           "fairway-lab",
+		Short:         "Real Docker Swarms on one machine, and faults in them",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.PersistentFlags().StringVar(&name, "name", "lab", "which lab; several can run side by side")
+	c.AddCommand(up(&name), down(&name), status(&name), execute(&name))
+	return c
+}
+
+func up(name *string) *cobra.Command {
+	o := lab.Options{Out: os.Stderr}
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start a lab; removes an earlier one of that name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Name = *name
+			l, err := lab.Up(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("Lab %s is up. Next:\n", l.Name)
+			self := "fairway-lab --name " + l.Name
+			fmt.Printf("  install -m755 fairway %s/ && %s exec n1 -- /lab/fairway diagnose web api:8080\n", l.Dir, self)
+			fmt.Printf("  %s break fdb-missing; %s heal; %s down\n", self, self, self)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&o.Nodes, "nodes", 3, "how many nodes")
+	f.IntVar(&o.Managers, "managers", 0, "how many of them are managers (default all up to 3)")
+	f.StringSliceVar(&o.Engines, "engine", []string{"26.1"}, "engines, given to the nodes in turn: "+strings.Join(lab.Engines(), ", "))
+	f.Uint32Var(&o.DataPathPort, "data-path-port", 0, "the swarm's VXLAN port (default the engine's own, 4789)")
+	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
+	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
+	return c
+}
+
+func down(name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "End a lab and remove all of it, also one that was killed half-way",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return lab.Down(cmd.Context(), *name)
+		},
+	}
+}
+
+func execute(name *string) *cobra.Command {
+	var ns string
+	c := &cobra.Command{
+		Use:   "exec NODE -- CMD…",
+		Short: "Run a command in all namespaces of a node",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			x, err := l.Command(cmd.Context(), args[0], ns, args[1:]...)
+			if err != nil {
+				return err
+			}
+			x.Stdin, x.Stdout, x.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return x.Run()
+		},
+	}
+	c.Flags().StringVar(&ns, "netns", "", "use this network namespace of the node instead, by its handle")
+	c.Flags().SetInterspersed(false)
+	return c
+}
+
+func status(name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show nodes and tasks of a lab",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
+			}
+			return l.Status(cmd.Context(), os.Stdout)
+		},
+	}
+}
