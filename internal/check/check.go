@@ -1,0 +1,209 @@
+// Package check asks questions of a snapshot: each check is one file that says
+// what it needs, what it means, and how to find it, and the runner folds what
+// they find into root causes.
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// Check is one question, a value.
+type Check struct {
+	// ID is the kebab-case name of the root cause; it never changes meaning and
+	// is never used again.
+	ID string
+	// Title is the fault in plain words, one line, lower case.
+	Title string
+	Doc   Doc
+	// Needs are the kinds of fact without which the check cannot answer. A node
+	// on the path that lacks one makes the answer unknown.
+	Needs []fact.Kind
+	// Side says which nodes of the path the node-bound Needs are about.
+	Side Side
+	// Because lists the checks whose finding, on the same objects, explains
+	// this one's.
+	Because []string
+	// Run looks at a frozen snapshot and returns what is wrong. It is pure.
+	Run func(*In) []Finding
+}
+
+// Side is an end of a question.
+type Side int
+
+// The sides; the zero value is both.
+const (
+	BothSides Side = iota
+	FromSide
+	ToSide
+)
+
+// Doc is the manual page of a check, printed by `fairway explain`.
+type Doc struct {
+	Symptom, Cause, ByHand, Relief, Fix string
+}
+
+// Certainty says how good the evidence is.
+type Certainty string
+
+// The certainties.
+const (
+	// Proof: two authoritative pictures contradict each other.
+	Proof Certainty = "proof"
+	// Strong: a state together with a counter, a probe or a second look.
+	Strong Certainty = "strong"
+	// Hint: consistent with the facts, and so are other causes.
+	Hint Certainty = "hint"
+)
+
+// Impact says what a relief disturbs.
+const (
+	ImpactNone    = "none"
+	ImpactTask    = "this task"
+	ImpactNetwork = "whole network"
+	ImpactSwarm   = "whole swarm"
+)
+
+// ImpactNode is the impact of a relief that disturbs every task on a node.
+func ImpactNode(name string) string { return "all tasks on " + name }
+
+// Subject is what a finding is about.
+type Subject struct {
+	// Kind is "task", "service", "node", "network", "container" or "link".
+	Kind string `json:"kind"`
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name"`
+}
+
+// Evidence is one contradiction: what was wanted and what was got, and where.
+type Evidence struct {
+	Where string `json:"where"`
+	Want  string `json:"want"`
+	Got   string `json:"got"`
+}
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	// Certainty is what the evidence can bear at most; the runner lowers Proof
+	// to Strong where the object is not steady or no probe failed.
+	Certainty Certainty
+	// Node is the host name of the node to act on; empty for the whole Swarm.
+	Node string
+	// Network is the network meant, empty for none.
+	Network fact.NetworkID
+	Subject Subject
+	// Peer is the host name of the other end where the cause is an ordered pair.
+	Peer string
+	// Message is one sentence: what is wrong, and where.
+	Message  string
+	Evidence []Evidence
+	// Confirm is the command to see it by hand.
+	Confirm string
+	// Relief restores service now with the least disruption: the exact command
+	// and on which node; Impact is what it disturbs. Fix is the lasting cure.
+	Relief, Impact, Fix string
+
+	// Tasks, Services and Nodes are the objects the finding rests on, for the
+	// question whether they are steady. Subject, Node and Peer need not be
+	// repeated.
+	Tasks    []fact.TaskID
+	Services []fact.ServiceID
+	Nodes    []fact.NodeID
+	// Probed: a probe failed in the way this finding predicts.
+	Probed bool
+	// Structural: it rests on definitions and kernel features that do not move
+	// with tasks (MTU, ports, subnets, kernel build), so one look is enough.
+	Structural bool
+	// Recurring: it rests on a history that is already in hand, such as a task
+	// that failed several times, so that change is no reason to wait.
+	Recurring bool
+}
+
+// In is what a check may look at.
+type In struct {
+	*fact.Snapshot
+	// Scope is the question, resolved.
+	Scope *expect.Scope
+	// Sighted are the nodes on the path (and the one fairway runs on) that have
+	// every kind of fact the check needs.
+	Sighted []*fact.Node
+
+	blind []string
+}
+
+// Blind records that something on the path could not be judged, and why. The
+// check's answer is then unknown, unless it found something.
+func (in *In) Blind(format string, args ...any) {
+	if r := fmt.Sprintf(format, args...); !slices.Contains(in.blind, r) {
+		in.blind = append(in.blind, r)
+	}
+}
+
+// Can reports whether these kinds of fact were read in a namespace of a node,
+// and records the gap if not.
+func (in *In) Can(node *fact.Node, netns string, kinds ...fact.Kind) bool {
+	for _, k := range kinds {
+		if g := in.Missing(node.Name, netns, k); g != nil {
+			in.Blind("%s: %s", node.Name, g.Reason)
+			return false
+		}
+	}
+	return true
+}
+
+// NetworkName is the name of a network, its ID when nobody knows the name.
+func (in *In) NetworkName(id fact.NetworkID) string { return expect.NetworkName(in.Snapshot, id) }
+
+// NodeName is the host name of a node, its ID when nobody knows the name.
+func (in *In) NodeName(id fact.NodeID) string { return expect.NodeName(in.Snapshot, id) }
+
+// FailedTo returns the failed TCP probes from a node to a task; empty node or
+// task match any. Refusals count as failed; probes that could not be made do not.
+func (in *In) FailedTo(node string, task fact.TaskID) []fact.TCPProbe {
+	var out []fact.TCPProbe
+	for _, p := range in.Seen.TCP {
+		if failed(p.Outcome) && (node == "" || p.From.Node == node) && (task == "" || p.To == task) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func failed(o fact.Outcome) bool {
+	return o == fact.Refused || o == fact.Timeout || o == fact.Unreachable
+}
+
+// TaskSubject names a task as the subject of a finding.
+func TaskSubject(t *fact.Task) Subject {
+	return Subject{Kind: "task", ID: string(t.ID), Name: expect.NameOf(t)}
+}
+
+// NodeSubject names a node as the subject of a finding.
+func (in *In) NodeSubject(id fact.NodeID) Subject {
+	return Subject{Kind: "node", ID: string(id), Name: in.NodeName(id)}
+}
+
+// ServiceSubject names a service as the subject of a finding.
+func ServiceSubject(s *fact.Service) Subject {
+	return Subject{Kind: "service", ID: string(s.ID), Name: s.Name}
+}
+
+// NetworkSubject names a network as the subject of a finding.
+func (in *In) NetworkSubject(id fact.NetworkID) Subject {
+	return Subject{Kind: "network", ID: string(id), Name: in.NetworkName(id)}
+}
+
+// EndSubject names one end of the question as the subject of a finding.
+func EndSubject(e *expect.End) Subject {
+	if e.Task == "" {
+		return Subject{Kind: "container", ID: string(e.Container), Name: e.Name}
+	}
+	return Subject{Kind: "task", ID: string(e.Task), Name: e.Full}
+}
+
+// Enter is the command prefix that enters a namespace of a node by its handle.
+// The engine's folder is /var/run/docker/netns unless its exec-root was moved.
+func Enter(ns string) string { return "nsenter --net=/var/run/docker/netns/" + ns + " " }

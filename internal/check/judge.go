@@ -1,0 +1,201 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// Run asks every check of a frozen snapshot and folds what they find into a
+// report. It is the one path for live and replayed snapshots. Its only error is
+// an expect.NameError: the question names something that nobody knows.
+func Run(s *fact.Snapshot, checks []*Check, took time.Duration) (*Report, error) {
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{s: s, sc: &sc}
+	j.judge(checks)
+	r := j.report()
+	r.TookMS = took.Milliseconds()
+	return r, nil
+}
+
+// judge holds one run's intermediate results.
+type judge struct {
+	s  *fact.Snapshot
+	sc *expect.Scope
+
+	causes, elsewhere, settling []*located
+	answers                     []CheckAnswer
+	confirmed                   []fact.TCPProbe
+}
+
+func (j *judge) judge(checks []*Check) {
+	before := j.earlierKeys(checks)
+	var kept []*located
+	for rank, r := range runAll(j.s, j.sc, checks) {
+		found := 0
+		for i := range r.findings {
+			f := &located{Finding: r.findings[i], check: r.check, rank: rank}
+			if settle(j.s, &f.Finding, before[r.check.ID]) != keep {
+				j.settling = append(j.settling, f)
+				continue
+			}
+			kept = append(kept, f)
+			found++
+		}
+		j.answers = append(j.answers, answer(&r, found))
+	}
+	for _, f := range fold(j.s, kept) {
+		if onPath(j.s, j.sc, &f.Finding) {
+			j.causes = append(j.causes, f)
+		} else {
+			j.elsewhere = append(j.elsewhere, f)
+		}
+	}
+	for i := range j.s.Seen.TCP {
+		if confirmed(j.s, &j.s.Seen.TCP[i]) {
+			j.confirmed = append(j.confirmed, j.s.Seen.TCP[i])
+		}
+	}
+	sortCauses(j.causes)
+	sortCauses(j.elsewhere)
+}
+
+func (j *judge) earlierKeys(checks []*Check) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	if j.s.Earlier == nil {
+		return out
+	}
+	sc, err := expect.Resolve(j.s.Earlier)
+	if err != nil {
+		return out
+	}
+	for _, r := range runAll(j.s.Earlier, &sc, checks) {
+		out[r.check.ID] = map[string]bool{}
+		for i := range r.findings {
+			out[r.check.ID][r.findings[i].key()] = true
+		}
+	}
+	return out
+}
+
+func answer(r *result, found int) CheckAnswer {
+	a := CheckAnswer{ID: r.check.ID, Answer: OK}
+	switch {
+	case found > 0:
+		a.Answer = Failed
+		a.Reason = r.findings[0].Message
+	case len(r.findings) > 0:
+		a.Answer, a.Reason = Unknown, "settling: "+r.findings[0].Message
+	case len(r.blind) > 0:
+		a.Answer, a.Reason = Unknown, strings.Join(r.blind, "; ")
+	}
+	return a
+}
+
+func sortCauses(list []*located) {
+	order := []Certainty{Proof, Strong, Hint}
+	slices.SortStableFunc(list, func(a, b *located) int {
+		return cmp.Or(slices.Index(order, a.Certainty)-slices.Index(order, b.Certainty), a.rank-b.rank,
+			strings.Compare(a.key(), b.key()))
+	})
+}
+
+func (j *judge) report() *Report {
+	s := j.s
+	r := &Report{Format: ReportFormat, Tool: Tool{Name: "fairway", Version: s.Tool}, Taken: s.Taken.UTC(),
+		Question: j.question(), Checks: j.answers,
+		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling),
+		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(),
+	}
+	r.Work = Work{Connections: s.Seen.Made, Lookups: len(s.Seen.DNS), Echoes: len(s.Seen.MTU), Looks: 1}
+	if s.Earlier != nil {
+		r.Work.Looks = 2
+		r.Work.Connections += s.Earlier.Seen.Made
+		r.Work.Lookups += len(s.Earlier.Seen.DNS)
+	}
+	r.Verdict = j.verdict(r)
+	r.Summary = j.summary(r)
+	return r
+}
+
+func (j *judge) question() Question {
+	q := j.s.Question
+	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node}
+	if q.Port == 0 {
+		out.Ports = j.sc.Ports
+	}
+	for _, n := range j.sc.Networks {
+		out.Networks = append(out.Networks, expect.NetworkName(j.s, n))
+	}
+	return out
+}
+
+// verdict: failed when a cause stands or a confirmed probe failed; unknown when
+// only hints stand, or something on the path could not be seen or had not
+// settled.
+func (j *judge) verdict(r *Report) Verdict {
+	firm := slices.ContainsFunc(r.Causes, func(c Cause) bool { return c.Certainty != Hint })
+	if firm || len(j.confirmed) > 0 {
+		return VerdictFailed
+	}
+	if len(r.Causes) > 0 || len(r.Settling) > 0 || len(r.Gaps) > 0 ||
+		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
+		return VerdictUnknown
+	}
+	return VerdictOK
+}
+
+func (j *judge) summary(r *Report) string {
+	tried, open := 0, 0
+	for _, p := range j.s.Seen.TCP {
+		tried++
+		if p.Outcome == fact.Open {
+			open++
+		}
+	}
+	done := fmt.Sprintf("%d of %d connections open", open, tried)
+	if tried == 0 {
+		done = "no connection was tried"
+	}
+	switch {
+	case len(r.Causes) > 0:
+		more := ""
+		if n := len(r.Causes) - 1; n > 0 {
+			more = fmt.Sprintf(" (and %d more %s)", n, plural(n, "cause", "causes"))
+		}
+		return r.Causes[0].Message + more
+	case len(j.confirmed) > 0:
+		return "reproduced, unexplained: " + done + "; " + j.ruledOut(r)
+	case r.Verdict == VerdictUnknown:
+		return "nothing wrong found, but not everything could be seen: " + done
+	}
+	return "nothing is wrong: " + done
+}
+
+func (j *judge) ruledOut(r *Report) string {
+	n, unknown := 0, 0
+	for _, a := range r.Checks {
+		switch a.Answer {
+		case OK:
+			n++
+		case Unknown:
+			unknown++
+		}
+	}
+	return fmt.Sprintf("%d causes ruled out, %d could not be judged", n, unknown)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

@@ -1,0 +1,104 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// result is what one check came to on one snapshot.
+type result struct {
+	check    *Check
+	findings []Finding
+	blind    []string
+}
+
+// runAll asks every check. It is sequential and pure.
+func runAll(s *fact.Snapshot, sc *expect.Scope, checks []*Check) []result {
+	out := make([]result, 0, len(checks))
+	for _, c := range checks {
+		out = append(out, runOne(s, sc, c))
+	}
+	return out
+}
+
+func runOne(s *fact.Snapshot, sc *expect.Scope, c *Check) result {
+	in := &In{Snapshot: s, Scope: sc}
+	for _, k := range c.Needs {
+		if k != fact.KindSwarm {
+			continue
+		}
+		if g := s.Missing("", "", k); g != nil || s.Wanted == nil {
+			return result{check: c, blind: []string{reasonOf(g, "the managers' view is missing")}}
+		}
+	}
+	in.Sighted = in.sighted(c)
+	findings := c.Run(in)
+	slices.SortFunc(findings, func(a, b Finding) int { return strings.Compare(a.key(), b.key()) })
+	slices.Sort(in.blind)
+	return result{check: c, findings: findings, blind: in.blind}
+}
+
+func reasonOf(g *fact.Gap, otherwise string) string {
+	if g == nil {
+		return otherwise
+	}
+	return g.Reason
+}
+
+// sighted lists the nodes the check can judge and records those it cannot.
+func (in *In) sighted(c *Check) []*fact.Node {
+	if !slices.ContainsFunc(c.Needs, func(k fact.Kind) bool { return k != fact.KindSwarm }) {
+		return nil
+	}
+	path := sideNodes(in.Scope, c.Side)
+	var out []*fact.Node
+	for i := range in.Nodes {
+		n := &in.Nodes[i]
+		onPath := slices.Contains(path, n.ID)
+		if !onPath && n.ID != in.Here {
+			continue
+		}
+		if g := in.lacks(n, c); g == nil {
+			out = append(out, n)
+		} else if onPath {
+			in.Blind("%s: %s", n.Name, g.Reason)
+		}
+	}
+	for _, id := range path {
+		if in.Node(id) == nil {
+			in.Blind("%s was not looked at", in.NodeName(id))
+		}
+	}
+	return out
+}
+
+func (in *In) lacks(n *fact.Node, c *Check) *fact.Gap {
+	for _, k := range c.Needs {
+		if k == fact.KindSwarm {
+			continue
+		}
+		if g := in.Missing(n.Name, "", k); g != nil {
+			return g
+		}
+	}
+	return nil
+}
+
+func sideNodes(sc *expect.Scope, side Side) []fact.NodeID {
+	one := *sc
+	switch side {
+	case FromSide:
+		one.To = nil
+	case ToSide:
+		one.From = nil
+	}
+	return expect.PathNodes(&one)
+}
+
+// key tells findings apart across looks.
+func (f *Finding) key() string {
+	return strings.Join([]string{f.Node, string(f.Network), f.Subject.Kind, f.Subject.ID, f.Subject.Name, f.Peer}, "|")
+}

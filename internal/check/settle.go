@@ -1,0 +1,180 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// SteadyFor is how long an object must not have changed for one look to be
+// enough.
+const SteadyFor = 60 * time.Second
+
+// objects are what a finding or a failed probe rests on.
+type objects struct {
+	tasks    []fact.TaskID
+	services []fact.ServiceID
+	nodes    []fact.NodeID
+}
+
+func (f *Finding) objects(s *fact.Snapshot) objects {
+	o := objects{slices.Clone(f.Tasks), slices.Clone(f.Services), slices.Clone(f.Nodes)}
+	switch f.Subject.Kind {
+	case "task":
+		o.tasks = append(o.tasks, fact.TaskID(f.Subject.ID))
+	case "service":
+		o.services = append(o.services, fact.ServiceID(f.Subject.ID))
+	}
+	for _, name := range []string{f.Node, f.Peer} {
+		if id := nodeNamed(s, name); id != "" {
+			o.nodes = append(o.nodes, id)
+		}
+	}
+	return o
+}
+
+func nodeNamed(s *fact.Snapshot, name string) fact.NodeID {
+	if name == "" {
+		return ""
+	}
+	if n := s.NodeNamed(name); n != nil {
+		return n.ID
+	}
+	if s.Wanted != nil {
+		for _, n := range s.Wanted.Nodes {
+			if n.Hostname == name {
+				return n.ID
+			}
+		}
+	}
+	return ""
+}
+
+// steady reports whether none of the objects changed in the last minute, as
+// far as anybody knows.
+func (o objects) steady(s *fact.Snapshot) bool {
+	old := func(t time.Time) bool { return s.Taken.Sub(t) >= SteadyFor }
+	for _, id := range o.tasks {
+		if t := s.Wanted.Task(id); t != nil && !(old(t.Updated) && old(t.StateSince)) {
+			return false
+		}
+	}
+	for _, id := range o.services {
+		if svc := s.Wanted.Service(id); svc != nil && !old(svc.Updated) {
+			return false
+		}
+	}
+	for _, id := range o.nodes {
+		if n := s.Wanted.Node(id); n != nil && !old(n.Updated) {
+			return false
+		}
+		if n := s.Node(id); n != nil && n.Engine != nil && (n.Engine.Started.IsZero() || !old(n.Engine.Started)) {
+			return false
+		}
+	}
+	return true
+}
+
+// unchanged reports whether no update, start, stop or drain touched the
+// objects between two looks.
+func (o objects) unchanged(a, b *fact.Snapshot) bool {
+	for _, id := range o.tasks {
+		x, y := a.Wanted.Task(id), b.Wanted.Task(id)
+		if (x == nil) != (y == nil) || x != nil && (x.Desired != y.Desired || x.State != y.State || !x.Updated.Equal(y.Updated)) {
+			return false
+		}
+	}
+	for _, id := range o.services {
+		x, y := a.Wanted.Service(id), b.Wanted.Service(id)
+		if (x == nil) != (y == nil) || x != nil && (!x.Updated.Equal(y.Updated) || x.UpdateState != y.UpdateState) {
+			return false
+		}
+	}
+	for _, id := range o.nodes {
+		x, y := a.Wanted.Node(id), b.Wanted.Node(id)
+		if (x == nil) != (y == nil) || x != nil && (x.State != y.State || x.Availability != y.Availability) {
+			return false
+		}
+		e, f := a.Node(id), b.Node(id)
+		if e != nil && f != nil && e.Engine != nil && f.Engine != nil && !e.Engine.Started.Equal(f.Engine.Started) {
+			return false
+		}
+	}
+	return true
+}
+
+// verdictOn is what the second-look rule makes of one finding.
+type verdictOn int
+
+const (
+	keep verdictOn = iota
+	settling
+	lookAgain
+)
+
+// settle applies the second-look rule (design: "The second look") to a finding
+// and lowers its certainty where the rule says so. before holds the keys of the
+// same check's findings in the earlier look.
+func settle(s *fact.Snapshot, f *Finding, before map[string]bool) verdictOn {
+	if f.Certainty == Hint || f.Recurring {
+		return keep
+	}
+	o := f.objects(s)
+	if o.steady(s) && (f.Probed || f.Structural) {
+		return keep
+	}
+	if s.Earlier == nil {
+		return lookAgain
+	}
+	if !before[f.key()] || !o.unchanged(s.Earlier, s) {
+		return settling
+	}
+	f.Certainty = Strong
+	return keep
+}
+
+// confirmed reports whether a failed probe is more than a moment's noise: its
+// target runs and is steady, or it failed in both looks.
+func confirmed(s *fact.Snapshot, p *fact.TCPProbe) bool {
+	if !failed(p.Outcome) {
+		return false
+	}
+	t := s.Wanted.Task(p.To)
+	if t != nil && !t.Running() || t == nil && s.Wanted != nil {
+		return false
+	}
+	o := objects{tasks: []fact.TaskID{p.From.Task}}
+	if t != nil {
+		o.tasks, o.nodes = append(o.tasks, t.ID), []fact.NodeID{t.Node, nodeNamed(s, p.From.Node)}
+	}
+	if o.steady(s) {
+		return true
+	}
+	return s.Earlier != nil && o.unchanged(s.Earlier, s) && slices.ContainsFunc(s.Earlier.Seen.TCP, func(e fact.TCPProbe) bool {
+		return e.Target == p.Target && e.From.Container == p.From.Container && failed(e.Outcome)
+	})
+}
+
+// WantsSecondLook reports whether a snapshot's contradictions need a second
+// look, about two seconds after the first, before they may be called causes.
+func WantsSecondLook(s *fact.Snapshot, checks []*Check) bool {
+	if s.Earlier != nil {
+		return false
+	}
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		return false
+	}
+	for _, r := range runAll(s, &sc, checks) {
+		for i := range r.findings {
+			if settle(s, &r.findings[i], nil) == lookAgain {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool {
+		return failed(p.Outcome) && !confirmed(s, &p)
+	})
+}

@@ -1,0 +1,78 @@
+// Package expect knows what every node should hold had Swarm done its job: the
+// engine's conventions by version, the ends of a question, and which probes
+// would tell more.
+package expect
+
+import (
+	"strconv"
+	"strings"
+
+	"fairway/internal/fact"
+)
+
+// TaskName is the name the engine gives a task's endpoint and answers reverse
+// look-ups with: service.slot.taskID, followed in DNS by the network's name.
+type TaskName struct {
+	Service string
+	// Slot is the number of a replicated service's task, or the Swarm node ID of
+	// a global one's (libnetwork, all versions).
+	Slot string
+	Task fact.TaskID
+	// Network is the rest after the task ID; empty when there was none.
+	Network string
+}
+
+// ParseTaskName reads a task's endpoint name or the answer of a reverse
+// look-up. Service and network names may contain dots, so it looks from the
+// right for a task ID behind a slot.
+func ParseTaskName(name string) (TaskName, bool) {
+	seg := strings.Split(strings.TrimSuffix(name, "."), ".")
+	for i := len(seg) - 1; i >= 2; i-- {
+		if !isSwarmID(seg[i]) || !isSlot(seg[i-1]) {
+			continue
+		}
+		return TaskName{
+			Service: strings.Join(seg[:i-1], "."),
+			Slot:    seg[i-1],
+			Task:    fact.TaskID(seg[i]),
+			Network: strings.Join(seg[i+1:], "."),
+		}, true
+	}
+	return TaskName{}, false
+}
+
+// NameOf is the name the engine gives the task's endpoint.
+func NameOf(t *fact.Task) string {
+	slot := strconv.Itoa(t.Slot)
+	if t.Slot == 0 {
+		slot = string(t.Node)
+	}
+	return t.Service + "." + slot + "." + string(t.ID)
+}
+
+// ShortName is NameOf as `docker service ps` shows it: service.slot for a
+// replicated service, service.nodeID for a global one.
+func ShortName(t *fact.Task) string {
+	return strings.TrimSuffix(NameOf(t), "."+string(t.ID))
+}
+
+// isSwarmID: identifiers of Swarm objects are 25 characters of base 36.
+func isSwarmID(s string) bool {
+	if len(s) != 25 {
+		return false
+	}
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func isSlot(s string) bool {
+	if isSwarmID(s) {
+		return true
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	return err == nil && n > 0
+}

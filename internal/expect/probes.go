@@ -1,0 +1,221 @@
+package expect
+
+import (
+	"net/netip"
+	"slices"
+
+	"fairway/internal/fact"
+)
+
+// Plan is which probes to run: results of fact.Seen with only their questions
+// filled in. Every TCP target appears at most once per source and round.
+type Plan struct {
+	TCP   []fact.TCPProbe
+	DNS   []fact.DNSProbe
+	MTU   []fact.MTUProbe
+	Peers []fact.PeerProbe
+}
+
+// MaxTCP bounds the connections one round may ask for; what is beyond it is
+// not probed and the caller says so.
+const MaxTCP = 4096
+
+// resolverPort is the embedded resolver as containers see it.
+var resolverPort = netip.AddrPortFrom(ResolverAddr, 53)
+
+// First plans the first round, runbook U1 to U3: every source task that was
+// seen asks its resolver for the targets and connects to every running target
+// on every shared network; the largest packet goes to one target on every
+// other node; every other node on the path is asked for its gossip port.
+func First(s *fact.Snapshot, sc *Scope) Plan {
+	var p Plan
+	ladder := map[ladderKey]bool{}
+	for _, from := range sc.From {
+		src, ok := source(s, &from)
+		if !ok {
+			continue
+		}
+		p.DNS = append(p.DNS, questions(src, sc)...)
+		for _, to := range sc.To {
+			if !to.Running || to.Task == from.Task && to.Container == from.Container {
+				continue
+			}
+			for _, net := range sc.Networks {
+				addr := to.Addr(net)
+				if !addr.IsValid() {
+					continue
+				}
+				p.TCP = append(p.TCP, connects(src, &to, net, addr, sc)...)
+				if k := (ladderKey{src.Node, net, to.Node}); to.Node != from.Node && !ladder[k] {
+					ladder[k] = true
+					p.MTU = append(p.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr})
+				}
+			}
+		}
+	}
+	p.Peers = peers(s, sc)
+	return p
+}
+
+type ladderKey struct {
+	node string
+	net  fact.NetworkID
+	peer fact.NodeID
+}
+
+// source says where a probe from this end starts; false where its namespace
+// was not seen.
+func source(s *fact.Snapshot, e *End) (fact.Source, bool) {
+	ns := Sandbox(s, e)
+	if ns == nil || !e.Running || ns.Role == fact.RoleHost {
+		return fact.Source{}, false
+	}
+	return fact.Source{Node: e.NodeName, Container: e.Container, Task: e.Task, NetNS: ns.Name}, true
+}
+
+func questions(src fact.Source, sc *Scope) []fact.DNSProbe {
+	var out []fact.DNSProbe
+	for _, name := range serviceNames(sc) {
+		for _, q := range []string{"tasks." + name, name} {
+			out = append(out, fact.DNSProbe{From: src, Server: resolverPort, Name: q, Type: "A"})
+		}
+	}
+	return out
+}
+
+func serviceNames(sc *Scope) []string {
+	var out []string
+	for _, e := range sc.To {
+		if e.ServiceName != "" && !slices.Contains(out, e.ServiceName) {
+			out = append(out, e.ServiceName)
+		}
+	}
+	return out
+}
+
+func connects(src fact.Source, to *End, net fact.NetworkID, addr netip.Addr, sc *Scope) []fact.TCPProbe {
+	if sc.Proto != "tcp" {
+		return nil
+	}
+	var out []fact.TCPProbe
+	for _, port := range sc.Ports {
+		out = append(out, fact.TCPProbe{From: src, To: to.Task, Network: net, Target: netip.AddrPortFrom(addr, port)})
+	}
+	return out
+}
+
+// peers asks, from this host, every other node that holds an end.
+func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
+	here := s.Node(s.Here)
+	if here == nil || here.Kernel == nil || s.Here == "" {
+		return nil
+	}
+	var out []fact.PeerProbe
+	for _, id := range PathNodes(sc) {
+		if id == s.Here {
+			continue
+		}
+		addr := VTEP(s, id)
+		if !addr.IsValid() {
+			continue
+		}
+		out = append(out, fact.PeerProbe{Node: here.Name, Peer: id, What: "gossip", Target: netip.AddrPortFrom(addr, GossipPort)})
+		if n := s.Wanted.Node(id); n != nil && n.Role == "manager" {
+			out = append(out, fact.PeerProbe{Node: here.Name, Peer: id, What: "manager", Target: netip.AddrPortFrom(addr, ManagerPort)})
+		}
+	}
+	return out
+}
+
+// PathNodes lists the nodes that hold an end of the question, in the order of
+// the ends.
+func PathNodes(sc *Scope) []fact.NodeID {
+	var out []fact.NodeID
+	for _, ends := range [][]End{sc.From, sc.To} {
+		for _, e := range ends {
+			if e.Node != "" && !slices.Contains(out, e.Node) {
+				out = append(out, e.Node)
+			}
+		}
+	}
+	return out
+}
+
+// FollowUp plans the second round from what the first one got: addresses that
+// DNS gave and the managers did not are connected to (U2), failed addresses
+// are looked up in reverse (U5), and a resolver that did not answer behind its
+// address 127.0.0.11:53 is asked on the port it really listens on.
+func FollowUp(s *fact.Snapshot, sc *Scope) Plan {
+	var p Plan
+	for _, d := range s.Seen.DNS {
+		if d.Outcome != fact.Open {
+			p.DNS = append(p.DNS, direct(s, d)...)
+			continue
+		}
+		if d.Type == "A" && len(d.Name) > 6 && d.Name[:6] == "tasks." {
+			p.TCP = append(p.TCP, extra(s, sc, d)...)
+		}
+	}
+	type key struct {
+		ns   string
+		addr netip.Addr
+	}
+	done := map[key]bool{}
+	for _, t := range s.Seen.TCP {
+		k := key{t.From.Node + "/" + t.From.NetNS, t.Target.Addr()}
+		if t.Outcome == fact.Open || done[k] {
+			continue
+		}
+		done[k] = true
+		p.DNS = append(p.DNS, fact.DNSProbe{From: t.From, Server: resolverPort, Name: t.Target.Addr().String(), Type: "PTR"})
+	}
+	return p
+}
+
+// direct asks the resolver behind its NAT rules: the UDP socket on 127.0.0.11
+// that the engine holds inside the container's namespace.
+func direct(s *fact.Snapshot, d fact.DNSProbe) []fact.DNSProbe {
+	n := s.NodeNamed(d.From.Node)
+	if n == nil || d.Type != "A" {
+		return nil
+	}
+	ns := n.Kernel.Named(d.From.NetNS)
+	if ns == nil {
+		return nil
+	}
+	for _, sock := range ns.Sockets {
+		if sock.Proto == "udp" && sock.Local.Addr() == ResolverAddr {
+			return []fact.DNSProbe{{From: d.From, Server: sock.Local, Name: d.Name, Type: d.Type}}
+		}
+	}
+	return nil
+}
+
+// extra connects to what DNS says and no running task of the managers' has.
+func extra(s *fact.Snapshot, sc *Scope, d fact.DNSProbe) []fact.TCPProbe {
+	var out []fact.TCPProbe
+	for _, a := range d.Addrs {
+		probed := slices.ContainsFunc(s.Seen.TCP, func(t fact.TCPProbe) bool {
+			return t.From.NetNS == d.From.NetNS && t.From.Node == d.From.Node && t.Target.Addr() == a
+		})
+		if net := networkOf(s, sc, a); !probed && net != "" {
+			out = append(out, connects(d.From, &End{}, net, a, sc)...)
+		}
+	}
+	return out
+}
+
+func networkOf(s *fact.Snapshot, sc *Scope, a netip.Addr) fact.NetworkID {
+	for _, id := range sc.Networks {
+		n := Network(s, id)
+		if n == nil {
+			continue
+		}
+		for _, sub := range n.Subnets {
+			if sub.Prefix.Contains(a) {
+				return id
+			}
+		}
+	}
+	return ""
+}

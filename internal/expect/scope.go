@@ -1,0 +1,436 @@
+package expect
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fairway/internal/fact"
+)
+
+// End is one end of a question: a task, or a standalone container.
+type End struct {
+	// Name is service.slot (service.node for a global service), or the
+	// container's name. Full adds the task ID.
+	Name, Full string
+	Service    fact.ServiceID
+	// ServiceName is empty for a standalone container.
+	ServiceName string
+	Task        fact.TaskID
+	// Container is empty while a task has none, or when nobody knows it.
+	Container fact.ContainerID
+	Node      fact.NodeID
+	NodeName  string
+	Addresses []fact.TaskAddress
+	// Running: it should run and does.
+	Running bool
+}
+
+// Addr is the end's address on a network, or the zero Addr.
+func (e *End) Addr(n fact.NetworkID) netip.Addr {
+	for _, a := range e.Addresses {
+		if a.Network == n {
+			return a.Addr.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// Scope is a question with its names resolved: who should reach whom, over
+// which networks.
+type Scope struct {
+	// From and To are sorted by name. They hold every task that is wanted
+	// running, whatever its state.
+	From, To []End
+	// FromServices and ToServices are empty where an end is a container.
+	FromServices, ToServices []fact.ServiceID
+	// Networks are the overlays that From and To share, ingress never among
+	// them; sorted by name.
+	Networks []fact.NetworkID
+	// Ports are the target ports; empty when none was given and none is known.
+	Ports []uint16
+	// PortGiven: the operator named the port.
+	PortGiven bool
+	Proto     string
+}
+
+// NameError says that a name of the question is not known, or not clear.
+type NameError struct {
+	// What is "service, task or container" or the like.
+	What, Name string
+	// Near are known names that look alike, at most three.
+	Near []string
+	// Why replaces "is not known" when set.
+	Why string
+}
+
+// Error names what is near.
+func (e *NameError) Error() string {
+	why := e.Why
+	if why == "" {
+		why = "is not known here"
+	}
+	s := fmt.Sprintf("%s %q %s", e.What, e.Name, why)
+	if len(e.Near) > 0 {
+		s += "; did you mean " + strings.Join(e.Near, ", ") + "?"
+	}
+	return s
+}
+
+// Resolve finds the ends of the snapshot's question. Its errors are NameErrors.
+func Resolve(s *fact.Snapshot) (Scope, error) {
+	q := s.Question
+	sc := Scope{Proto: cmp.Or(q.Proto, "tcp"), PortGiven: q.Port != 0}
+	var err error
+	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {
+		return sc, err
+	}
+	if q.From == "" {
+		sc.FromServices = sharing(s, sc.To, sc.ToServices)
+		for _, id := range sc.FromServices {
+			sc.From = append(sc.From, serviceEnds(s, id)...)
+		}
+	} else if sc.From, sc.FromServices, err = resolve(s, q.From); err != nil {
+		return sc, err
+	}
+	if q.Node != "" {
+		if sc.From, err = onNode(s, sc.From, q.Node); err != nil {
+			return sc, err
+		}
+	}
+	sc.Networks = shared(s, sc.From, sc.To, sc.FromServices, sc.ToServices)
+	sc.Ports = ports(s, &sc)
+	return sc, nil
+}
+
+func onNode(s *fact.Snapshot, ends []End, host string) ([]End, error) {
+	known := []string{}
+	for _, n := range swarmNodes(s) {
+		known = append(known, n)
+	}
+	if !slices.Contains(known, host) {
+		return nil, &NameError{What: "node", Name: host, Near: Nearest(host, known)}
+	}
+	var out []End
+	for _, e := range ends {
+		if e.NodeName == host {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func swarmNodes(s *fact.Snapshot) []string {
+	var out []string
+	if s.Wanted != nil {
+		for _, n := range s.Wanted.Nodes {
+			out = append(out, n.Hostname)
+		}
+	}
+	for _, n := range s.Nodes {
+		out = append(out, n.Name)
+	}
+	return out
+}
+
+// resolve finds one end: an exact service name wins, then service.slot, a task
+// ID (or a unique start of one of at least four characters), a container's name
+// or ID.
+func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
+	if svc := s.Wanted.ServiceNamed(name); svc != nil {
+		return serviceEnds(s, svc.ID), []fact.ServiceID{svc.ID}, nil
+	}
+	if s.Wanted != nil {
+		if ends, err := byTask(s, name); err != nil || ends != nil {
+			return ends, servicesOf(ends), err
+		}
+	}
+	if ends, err := byContainer(s, name); err != nil || ends != nil {
+		return ends, servicesOf(ends), err
+	}
+	if s.Wanted == nil {
+		if ends := believedEnds(s, name); ends != nil {
+			return ends, nil, nil
+		}
+	}
+	return nil, nil, &NameError{What: "service, task or container", Name: name, Near: Nearest(name, Names(s))}
+}
+
+func servicesOf(ends []End) []fact.ServiceID {
+	var out []fact.ServiceID
+	for _, e := range ends {
+		if e.Service != "" && !slices.Contains(out, e.Service) {
+			out = append(out, e.Service)
+		}
+	}
+	return out
+}
+
+func byTask(s *fact.Snapshot, name string) ([]End, error) {
+	var live, any []*fact.Task
+	for i := range s.Wanted.Tasks {
+		t := &s.Wanted.Tasks[i]
+		if !matchesTask(t, name) {
+			continue
+		}
+		any = append(any, t)
+		if t.Desired == "running" {
+			live = append(live, t)
+		}
+	}
+	if len(live) == 0 {
+		live = newestOf(any)
+	}
+	switch len(live) {
+	case 0:
+		return nil, nil
+	case 1:
+		return []End{taskEnd(s, live[0])}, nil
+	}
+	var names []string
+	for _, t := range live {
+		names = append(names, NameOf(t))
+	}
+	slices.Sort(names)
+	return nil, &NameError{What: "task", Name: name, Why: fmt.Sprintf("means %d tasks; say which by its full ID", len(live)), Near: names[:min(3, len(names))]}
+}
+
+func matchesTask(t *fact.Task, name string) bool {
+	return name == string(t.ID) || name == NameOf(t) || name == ShortName(t) ||
+		len(name) >= 8 && strings.HasPrefix(string(t.ID), name)
+}
+
+func newestOf(tasks []*fact.Task) []*fact.Task {
+	if len(tasks) < 2 {
+		return tasks
+	}
+	return []*fact.Task{slices.MaxFunc(tasks, func(a, b *fact.Task) int { return a.Created.Compare(b.Created) })}
+}
+
+func byContainer(s *fact.Snapshot, name string) ([]End, error) {
+	var out []End
+	for i := range s.Nodes {
+		e := s.Nodes[i].Engine
+		if e == nil {
+			continue
+		}
+		for j := range e.Containers {
+			c := &e.Containers[j]
+			if c.Name == name || c.TaskName == name || c.ServiceName == name && s.Wanted == nil ||
+				len(name) >= 8 && strings.HasPrefix(string(c.ID), name) {
+				out = append(out, containerEnd(s, &s.Nodes[i], c))
+			}
+		}
+	}
+	sortEnds(out)
+	if s.Wanted != nil && len(out) > 1 {
+		return nil, &NameError{What: "container", Name: name, Why: fmt.Sprintf("means %d containers; say which by its ID", len(out))}
+	}
+	return out, nil
+}
+
+// believedEnds finds a service by what gossip told the engines, for engines
+// whose managers do not answer.
+func believedEnds(s *fact.Snapshot, name string) []End {
+	var out []End
+	for i := range s.Nodes {
+		if s.Nodes[i].Engine == nil {
+			continue
+		}
+		for _, net := range s.Nodes[i].Engine.Networks {
+			for _, svc := range net.Services {
+				if svc.Name == name && !net.Ingress {
+					out = mergeBelieved(out, name, net.ID, svc.Tasks)
+				}
+			}
+		}
+	}
+	sortEnds(out)
+	return out
+}
+
+func mergeBelieved(out []End, service string, net fact.NetworkID, tasks []fact.BelievedTask) []End {
+	for _, t := range tasks {
+		full := t.Name
+		n, _ := ParseTaskName(full)
+		addr := fact.TaskAddress{Network: net, Addr: netip.PrefixFrom(t.IP, t.IP.BitLen())}
+		if i := slices.IndexFunc(out, func(e End) bool { return e.Full == full }); i >= 0 {
+			if !out[i].Addr(net).IsValid() {
+				out[i].Addresses = append(out[i].Addresses, addr)
+			}
+			continue
+		}
+		out = append(out, End{Name: strings.TrimSuffix(full, "."+string(n.Task)), Full: full, ServiceName: service,
+			Task: n.Task, Running: true, Addresses: []fact.TaskAddress{addr}, NodeName: t.HostIP.String()})
+	}
+	return out
+}
+
+func serviceEnds(s *fact.Snapshot, id fact.ServiceID) []End {
+	var out []End
+	for i := range s.Wanted.Tasks {
+		if t := &s.Wanted.Tasks[i]; t.ServiceID == id && t.Desired == "running" {
+			out = append(out, taskEnd(s, t))
+		}
+	}
+	sortEnds(out)
+	return out
+}
+
+func sortEnds(ends []End) {
+	slices.SortFunc(ends, func(a, b End) int {
+		return cmp.Or(strings.Compare(a.ServiceName, b.ServiceName), slotOf(a)-slotOf(b), strings.Compare(a.Full, b.Full))
+	})
+}
+
+func slotOf(e End) int {
+	n, _ := ParseTaskName(e.Full)
+	i, _ := strconv.Atoi(n.Slot)
+	return i
+}
+
+func taskEnd(s *fact.Snapshot, t *fact.Task) End {
+	return End{Name: ShortName(t), Full: NameOf(t), Service: t.ServiceID, ServiceName: t.Service, Task: t.ID,
+		Container: t.Container, Node: t.Node, NodeName: NodeName(s, t.Node), Addresses: t.Addresses, Running: t.Running()}
+}
+
+func containerEnd(s *fact.Snapshot, n *fact.Node, c *fact.Container) End {
+	if t := s.Wanted.Task(c.TaskID); t != nil {
+		return taskEnd(s, t)
+	}
+	e := End{Name: c.Name, Full: cmp.Or(c.TaskName, c.Name), Service: c.ServiceID, ServiceName: c.ServiceName, Task: c.TaskID,
+		Container: c.ID, Node: n.ID, NodeName: n.Name, Running: c.State == "running"}
+	for _, ep := range c.Endpoints {
+		e.Addresses = append(e.Addresses, fact.TaskAddress{Network: ep.Network, Addr: ep.Addr})
+	}
+	return e
+}
+
+// sharing lists the services that share a network with the targets, the
+// targets' own service among them only when it is alone.
+func sharing(s *fact.Snapshot, to []End, toServices []fact.ServiceID) []fact.ServiceID {
+	if s.Wanted == nil {
+		return nil
+	}
+	want := networksOf(s, to, toServices)
+	var out []fact.ServiceID
+	for _, svc := range s.Wanted.Services {
+		if slices.Contains(toServices, svc.ID) {
+			continue
+		}
+		for _, n := range networksOf(s, serviceEnds(s, svc.ID), []fact.ServiceID{svc.ID}) {
+			if slices.Contains(want, n) {
+				out = append(out, svc.ID)
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return toServices
+	}
+	return out
+}
+
+// networksOf lists the networks an end is attached to by definition or by an
+// address it has, ingress and gateway bridges left out.
+func networksOf(s *fact.Snapshot, ends []End, services []fact.ServiceID) []fact.NetworkID {
+	var out []fact.NetworkID
+	add := func(id fact.NetworkID) {
+		n := Network(s, id)
+		if n != nil && (n.Ingress || n.Driver != "overlay") || slices.Contains(out, id) {
+			return
+		}
+		out = append(out, id)
+	}
+	for _, e := range ends {
+		for _, a := range e.Addresses {
+			add(a.Network)
+		}
+	}
+	for _, id := range services {
+		if svc := s.Wanted.Service(id); svc != nil {
+			for _, a := range svc.Attached {
+				add(a.Network)
+			}
+		}
+	}
+	return out
+}
+
+func shared(s *fact.Snapshot, from, to []End, fs, ts []fact.ServiceID) []fact.NetworkID {
+	a, b := networksOf(s, from, fs), networksOf(s, to, ts)
+	var out []fact.NetworkID
+	for _, id := range a {
+		if slices.Contains(b, id) {
+			out = append(out, id)
+		}
+	}
+	slices.SortFunc(out, func(a, b fact.NetworkID) int {
+		return strings.Compare(NetworkName(s, a), NetworkName(s, b))
+	})
+	return out
+}
+
+// ports lists what to connect to: the port given, else what the target tasks
+// that were seen listen on beyond loopback, and what they publish.
+func ports(s *fact.Snapshot, sc *Scope) []uint16 {
+	if s.Question.Port != 0 {
+		return []uint16{s.Question.Port}
+	}
+	var out []uint16
+	add := func(p uint16) {
+		if p != 0 && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	for _, e := range sc.To {
+		for _, sock := range Listeners(s, &e, sc.Proto) {
+			if !sock.Local.Addr().IsLoopback() {
+				add(sock.Local.Port())
+			}
+		}
+	}
+	for _, id := range sc.ToServices {
+		if svc := s.Wanted.Service(id); svc != nil {
+			for _, p := range svc.Ports {
+				if p.Proto == sc.Proto {
+					add(p.Target)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Listeners are the sockets an end listens on, the embedded resolver's left
+// out; nil where its node's kernel was not seen.
+func Listeners(s *fact.Snapshot, e *End, proto string) []fact.Socket {
+	ns := Sandbox(s, e)
+	if ns == nil {
+		return nil
+	}
+	var out []fact.Socket
+	for _, sock := range ns.Sockets {
+		if sock.Proto == proto && sock.Local.Addr() != ResolverAddr {
+			out = append(out, sock)
+		}
+	}
+	return out
+}
+
+// ResolverAddr is where the embedded DNS server listens inside every container
+// on a user-defined network (all versions).
+var ResolverAddr = netip.AddrFrom4([4]byte{127, 0, 0, 11})
+
+// Sandbox is the namespace of an end, nil where its node's kernel was not seen.
+func Sandbox(s *fact.Snapshot, e *End) *fact.NetNS {
+	n := s.Node(e.Node)
+	if n == nil || e.Container == "" {
+		return nil
+	}
+	return n.Kernel.Sandbox(e.Container)
+}
