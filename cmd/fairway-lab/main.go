@@ -40,7 +40,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.PersistentFlags().StringVar(&name, "name", "lab", "which lab; several can run side by side")
-	c.AddCommand(up(&name), down(&name), status(&name), execute(&name))
+	c.AddCommand(up(&name), down(&name), status(&name), execute(&name), breakFault(&name), heal(&name), faults())
 	return c
 }
 
@@ -95,7 +95,11 @@ func execute(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			x, err := l.Command(cmd.Context(), args[0], ns, args[1:]...)
+			argv := args[1:]
+			if argv[0] == "--" {
+				argv = argv[1:]
+			}
+			x, err := l.Command(cmd.Context(), args[0], ns, argv...)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,75 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+)
+
+// Fault is one way to break a Swarm, and the truth about it.
+//
+// To add one: write fault_ID.go (dashes as underscores) with a function that returns the Fault, and name it in [Faults].
+//   - Break changes the lab with the system's own tools (l.Exec, l.InNS, l.InOverlay) or the engine API only, never with
+//     fairway's packages: a bug there must not hide itself. What Heal needs goes into d.Note *before* the change, because
+//     heal may be another process. At the end Break proves that the fault is in force (l.expectConnect, or reading the row
+//     back) and returns an error if it is not.
+//   - Heal leaves everything exactly as it was, works when Break stopped half-way, and proves that it is healed.
+//   - Want says what to ask and what must be found.
+//
+// Fault_test.go runs every fault in the list: healthy, Break, Heal, and the same kernel state as before.
+type Fault struct {
+	ID    string
+	Doc   string // one sentence
+	Layer string // U underlay, C control plane, X vxlan, D names, A application, O operator, K kernel, B bridge
+	Break func(ctx context.Context, l *Lab, d *Draw) error
+	Heal  func(ctx context.Context, l *Lab, d *Draw) error
+	Want  func(l *Lab, d *Draw) Want
+}
+
+// Want is the question to ask and the causes to expect, and no other.
+type Want struct {
+	On       string // node to run fairway on
+	From, To string // as typed: web api:8080
+	Causes   []Cause
+}
+
+// Cause is a cause expected in a report; an empty field is not compared.
+type Cause struct {
+	ID, Node, Network string
+	Kind, Name        string // of the subject
+	Peer              string
+}
+
+// Faults lists all faults.
+func Faults() []Fault {
+	return []Fault{
+		fdbMissing(),
+		fdbStaleVTEP(),
+		overlayNeighMissing(),
+		overlayNeighWrongMAC(),
+		peerNotProgrammed(),
+		overlayPort(),
+		underlayVXLANBlocked(),
+		gossipBlocked(),
+	}
+}
+
+// FindFault finds a fault by its ID.
+func FindFault(id string) (Fault, error) {
+	for _, f := range Faults() {
+		if f.ID == id {
+			return f, nil
+		}
+	}
+	return Fault{}, fmt.Errorf("no fault %q: see fairway-lab faults", id)
+}
+
+// target is where the drawn frontend wants to connect to.
+func (d *Draw) target() netip.AddrPort {
+	return netip.AddrPortFrom(d.PeerTask.Addrs[d.Network], uint16(d.Port))
+}
+
+// ask is the usual question: the drawn pair of services, from the drawn node.
+func (d *Draw) ask(causes ...Cause) Want {
+	return Want{On: d.Node, From: d.Task.Service, To: fmt.Sprintf("%s:%d", d.PeerTask.Service, d.Port), Causes: causes}
+}

@@ -1,0 +1,57 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+func gossipBlocked() Fault {
+	return Fault{
+		ID:    "gossip-7946-blocked",
+		Doc:   "a node's own firewall drops gossip both ways: the node forgets its peers, although the managers call all Ready",
+		Layer: "C",
+		Break: func(ctx context.Context, l *Lab, d *Draw) error {
+			rows, err := l.FDB(ctx, d.Node, d.Network)
+			if err != nil {
+				return err
+			}
+			if err := d.Note("fdb", fmt.Sprint(len(rows))); err != nil {
+				return err
+			}
+			var rules []string
+			for _, chain := range []string{"INPUT", "OUTPUT"} {
+				for _, proto := range []string{"tcp", "udp"} {
+					rules = append(rules, fmt.Sprintf("%s -p %s --dport 7946 -j DROP", chain, proto))
+				}
+			}
+			if err := l.insertRules(ctx, d, rules...); err != nil {
+				return err
+			}
+			return l.expectRows(ctx, d, 90*time.Second, "0")
+		},
+		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
+			if err := l.deleteRules(ctx, d); err != nil || d.Notes["fdb"] == "" {
+				return err
+			}
+			if err := l.expectRows(ctx, d, 120*time.Second, d.Notes["fdb"]); err != nil {
+				return err
+			}
+			return l.expectConnect(ctx, d.Task, d.target(), 10*time.Second, Opened)
+		},
+		Want: func(_ *Lab, d *Draw) Want {
+			return d.ask(Cause{ID: "gossip-7946-blocked", Node: d.Node})
+		},
+	}
+}
+
+// expectRows waits until the drawn node holds that many FDB rows of peers.
+func (l *Lab) expectRows(ctx context.Context, d *Draw, wait time.Duration, want string) error {
+	return poll(ctx, wait, "the FDB of "+d.Node+" to hold "+want+" rows", func() (bool, error) {
+		rows, err := l.FDB(ctx, d.Node, d.Network)
+		if err == nil && fmt.Sprint(len(rows)) != want {
+			err = fmt.Errorf("it holds %d", len(rows))
+		}
+		return err == nil, err
+	})
+}
