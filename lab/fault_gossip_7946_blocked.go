@@ -12,11 +12,7 @@ func gossipBlocked() Fault {
 		Doc:   "a node's own firewall drops gossip both ways: the node forgets its peers, although the managers call all Ready",
 		Layer: "C",
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
-			rows, err := l.FDB(ctx, d.Node, d.Network)
-			if err != nil {
-				return err
-			}
-			if err := d.Note("fdb", fmt.Sprint(len(rows))); err != nil {
+			if err := l.noteRowCounts(ctx, d); err != nil {
 				return err
 			}
 			var rules []string
@@ -28,14 +24,18 @@ func gossipBlocked() Fault {
 			if err := l.insertRules(ctx, d, rules...); err != nil {
 				return err
 			}
-			return l.expectRows(ctx, d, 90*time.Second, "0")
+			return l.expectRows(ctx, d.Node, d.Network, 90*time.Second, "0")
 		},
 		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
-			if err := l.deleteRules(ctx, d); err != nil || d.Notes["fdb"] == "" {
+			if err := l.deleteRules(ctx, d); err != nil {
 				return err
 			}
-			if err := l.expectRows(ctx, d, 120*time.Second, d.Notes["fdb"]); err != nil {
-				return err
+			for _, n := range l.Nodes { // the others forgot this node, too
+				if want := d.Notes["rows "+n.Name]; want != "" {
+					if err := l.expectRows(ctx, n.Name, d.Network, 120*time.Second, want); err != nil {
+						return err
+					}
+				}
 			}
 			return l.expectConnect(ctx, d.Task, d.target(), 10*time.Second, Opened)
 		},
@@ -45,10 +45,24 @@ func gossipBlocked() Fault {
 	}
 }
 
-// expectRows waits until the drawn node holds that many FDB rows of peers.
-func (l *Lab) expectRows(ctx context.Context, d *Draw, wait time.Duration, want string) error {
-	return poll(ctx, wait, "the FDB of "+d.Node+" to hold "+want+" rows", func() (bool, error) {
-		rows, err := l.FDB(ctx, d.Node, d.Network)
+// noteRowCounts remembers how many rows of peers every node holds.
+func (l *Lab) noteRowCounts(ctx context.Context, d *Draw) error {
+	for _, n := range l.Nodes {
+		rows, err := l.FDB(ctx, n.Name, d.Network)
+		if err != nil {
+			return err
+		}
+		if err := d.Note("rows "+n.Name, fmt.Sprint(len(rows))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expectRows waits until a node holds that many FDB rows of peers.
+func (l *Lab) expectRows(ctx context.Context, node, network string, wait time.Duration, want string) error {
+	return poll(ctx, wait, "the FDB of "+node+" to hold "+want+" rows", func() (bool, error) {
+		rows, err := l.FDB(ctx, node, network)
 		if err == nil && fmt.Sprint(len(rows)) != want {
 			err = fmt.Errorf("it holds %d", len(rows))
 		}

@@ -22,6 +22,7 @@ type Options struct {
 	DataPathPort uint32   // 0: the engine's own, 4789
 	Legacy       bool     // iptables-legacy inside the nodes
 	Bare         bool     // a swarm without services
+	EngineArgs   []string // further flags of every dockerd
 	Out          io.Writer
 }
 
@@ -163,6 +164,7 @@ func (l *Lab) boot(ctx context.Context, o Options, lower map[string][]string) er
 		n := &l.Nodes[i]
 		args := []string{"-H", "unix:///lab/" + n.Name + ".sock", "-H", "unix:///var/run/docker.sock",
 			"--cgroup-parent", "/" + object(l.Name, n.Name)}
+		args = append(args, o.EngineArgs...)
 		s := nodeSpec{Lab: l.Name, Name: n.Name, State: l.Dir, Lower: lower[n.Engine], Args: args, Legacy: o.Legacy}
 		if err := l.startNode(n, s); err != nil {
 			return err

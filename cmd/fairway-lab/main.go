@@ -69,6 +69,7 @@ func up(name *string) *cobra.Command {
 	f.StringSliceVar(&o.Engines, "engine", []string{"26.1"}, "engines, given to the nodes in turn: "+strings.Join(lab.Engines(), ", "))
 	f.Uint32Var(&o.DataPathPort, "data-path-port", 0, "the swarm's VXLAN port (default the engine's own, 4789)")
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
+	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
 }
