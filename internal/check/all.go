@@ -1,0 +1,26 @@
+package check
+
+// All lists every check, earlier borders first: the order breaks ties between
+// causes of the same certainty.
+func All() []*Check {
+	return []*Check{
+		// The managers' own decisions.
+		// (task-not-running availability-or-placement network-not-shared swarm-network-lazy-instantiation endpoint-mode-mismatch duplicate-ip-or-vip)
+
+		// The kernel and the underlay.
+		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)
+
+		// Gossip and discovery.
+		// (gossip-7946-blocked task-not-discoverable)
+
+		// The overlay, believed against held.
+		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)
+		FDBMissing,
+
+		// Names.
+		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
+
+		// The application.
+		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
+	}
+}
