@@ -9,7 +9,9 @@ import (
 // told it.
 type Engine struct {
 	// ID is the engine's own ID, not the Swarm node ID.
-	ID         string
+	ID string
+	// Name is the host name, as the engine tells it.
+	Name       string
 	Version    string
 	APIVersion string
 	// KernelVersion, OS and Arch are as the engine tells them.

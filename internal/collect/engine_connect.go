@@ -1,0 +1,129 @@
+package collect
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/docker/go-connections/sockets"
+	"github.com/moby/moby/client"
+)
+
+// A few kept-alive connections answer a whole node faster than one, and more
+// gain nothing: the engine itself is the limit. Over ssh each connection is a
+// process and a login, and a server refuses many at once (MaxStartups).
+const (
+	connections    = 6
+	connectionsSSH = 2
+)
+
+// transport makes the HTTP transport to a place and fills in its url. All
+// requests to the engine share it.
+func (p *place) transport() (*http.Transport, error) {
+	u, err := client.ParseHostURL(p.host)
+	if err != nil {
+		return nil, err
+	}
+	tr := &http.Transport{
+		MaxConnsPerHost: connections, MaxIdleConns: connections, MaxIdleConnsPerHost: connections,
+		IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+		// The engine's buffers hold an answer's first piece; small ones keep six connections cheap.
+		ReadBufferSize: 16 << 10,
+	}
+	if p.ssh != nil {
+		tr.MaxConnsPerHost, tr.DialContext = connectionsSSH, p.ssh.Dialer
+		p.url = strings.TrimSuffix(p.ssh.Host, "/")
+		return tr, nil
+	}
+	if err := sockets.ConfigureTransport(tr, u.Scheme, u.Host); err != nil {
+		return nil, err
+	}
+	// A compressed answer could be a thousand times what was sent.
+	tr.DisableCompression = true
+	switch {
+	case u.Scheme != "tcp":
+		p.url = "http://" + client.DummyHost
+	case p.tls != nil:
+		tr.TLSClientConfig = p.tls
+		p.url = "https://" + u.Host + strings.TrimSuffix(u.Path, "/")
+	default:
+		p.url = "http://" + u.Host + strings.TrimSuffix(u.Path, "/")
+	}
+	return tr, nil
+}
+
+// shared keeps the Docker client from cloning the transport: a clone would have
+// connections of its own.
+type shared struct{ http.RoundTripper }
+
+// client makes the Docker client that agrees with the engine on a version.
+func (p place) client(over http.RoundTripper) (*client.Client, error) {
+	host, scheme := p.host, "http"
+	if p.ssh != nil {
+		host = "tcp://" + strings.TrimPrefix(p.ssh.Host, "http://")
+	}
+	if p.tls != nil && strings.HasPrefix(host, "tcp://") {
+		scheme = "https"
+	}
+	return client.New(client.WithHost(host), client.WithScheme(scheme), client.WithAPIVersion(p.version),
+		client.WithHTTPClient(&http.Client{Transport: shared{over}, CheckRedirect: client.CheckRedirect}))
+}
+
+// noEngine puts a failed greeting into one sentence that says what to do. The
+// client keeps some causes as text only, so text is what is looked at.
+func (e *Engine) noEngine(ctx context.Context, err error) error {
+	var record tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var alert tls.AlertError
+	text := err.Error()
+	has := func(s string) bool { return strings.Contains(text, s) }
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("greet the engine at %s: %w", e.host, ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the engine at %s did not answer within %v: see whether dockerd hangs there (`journalctl -u docker`), or allow more with --timeout", e.host, e.limit)
+	case has("permission denied while trying to connect"), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("permission denied on %s: run with sudo, or as a member of the docker group", e.host)
+	case has("not supported by this client"):
+		return fmt.Errorf("the engine at %s is too old (%s): fairway needs API %s, which is Docker 19.03, or newer", e.host, clean(text), client.MinAPIVersion)
+	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
+		return fmt.Errorf("the engine at %s shows a certificate that is not trusted (%s): check ca.pem of the context or of DOCKER_CERT_PATH", e.host, clean(text))
+	case errors.As(err, &alert), has("bad certificate"), has("handshake failure"), has("certificate required"):
+		return fmt.Errorf("the engine at %s wants a client certificate that it trusts: check cert.pem and key.pem of the context or of DOCKER_CERT_PATH", e.host)
+	case errors.As(err, &record), has("HTTP response to HTTPS client"):
+		return fmt.Errorf("the engine at %s does not speak TLS: unset DOCKER_TLS and DOCKER_TLS_VERIFY, or use its TLS port", e.host)
+	case has("HTTP request to an HTTPS server"), has("TLS-enabled daemon without TLS"):
+		return fmt.Errorf("the engine at %s speaks TLS only: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use a context that has the certificates", e.host)
+	case client.IsErrConnectionFailed(err):
+		return fmt.Errorf("no engine answers at %s (%s): start Docker there, or say where it is with --host or --context", e.host, clean(text))
+	}
+	return fmt.Errorf("greet the engine at %s: %s", e.host, clean(text))
+}
+
+// clean makes somebody else's words fit for a message of ours: one line, no
+// control characters, at most 300 bytes.
+func clean(s string) string {
+	const most = 300
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case r < ' ', r >= 0x7f && r < 0xa0, r == '\ufffd':
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,47 @@
+package collect
+
+import (
+	"fairway/internal/fact"
+)
+
+// nodeJSON is what is read of a row of /nodes.
+type nodeJSON struct {
+	ID          string
+	CreatedAt   string
+	UpdatedAt   string
+	Spec        struct{ Role, Availability string }
+	Description struct {
+		Hostname string
+		Platform struct{ OS, Architecture string }
+		Engine   struct{ EngineVersion string }
+	}
+	Status        struct{ State, Message, Addr string }
+	ManagerStatus struct {
+		Leader       bool
+		Reachability string
+	}
+}
+
+func readNodes(a *answer, list *[]fact.SwarmNode) error {
+	*list = []fact.SwarmNode{}
+	return a.elements("the list of nodes", func() error {
+		var in nodeJSON
+		if err := a.value("node", &in); err != nil {
+			return err
+		}
+		if in.ID == "" {
+			a.bad.note("a node", "has no ID")
+			return nil
+		}
+		*list = append(*list, fact.SwarmNode{
+			ID: fact.NodeID(in.ID), Hostname: in.Description.Hostname,
+			Role: in.Spec.Role, Availability: in.Spec.Availability,
+			State: in.Status.State, Message: in.Status.Message, Addr: a.bad.addr("node Status.Addr", in.Status.Addr),
+			Leader: in.ManagerStatus.Leader, Reachability: in.ManagerStatus.Reachability,
+			EngineVersion: in.Description.Engine.EngineVersion,
+			OS:            in.Description.Platform.OS, Arch: in.Description.Platform.Architecture,
+			Created: a.bad.time("node CreatedAt", in.CreatedAt), Updated: a.bad.time("node UpdatedAt", in.UpdatedAt),
+		})
+		return nil
+	})
+}
