@@ -55,7 +55,22 @@ type TCPProbe struct {
 	// the second one, from another source port, was answered.
 	Tries int
 	Late  bool
-	At    time.Time
+	// ICMP is the message that ended it, nil when a TCP reset or this host's own
+	// routing did: a firewall that rejects is not an application that is absent.
+	ICMP *ICMPError
+	// Unsent: at the limit the opening packet still waited in a queue of this
+	// host. Seen when a next hop's hardware address is not resolved, in the
+	// task's namespace or below it; the kernel says "no route to host" only
+	// after 3 s. False too where the kernel cannot tell (before 4.12).
+	Unsent bool
+	At     time.Time
+}
+
+// ICMPError is an ICMP error that quoted one of our packets.
+type ICMPError struct {
+	Type, Code uint8
+	// From is who sent it: a router, a firewall, the target or this host.
+	From netip.Addr
 }
 
 // DNSProbe is one question to a container's own resolver.
@@ -73,9 +88,12 @@ type DNSProbe struct {
 	// Addrs are sorted; Names too.
 	Addrs []netip.Addr
 	Names []string
-	TTL   time.Duration
-	RTT   time.Duration
-	Err   string
+	// Truncated: more addresses or names exist than came; Err says why.
+	Truncated bool
+	// TTL is the smallest of the answer's records, 0 without any.
+	TTL time.Duration
+	RTT time.Duration
+	Err string
 }
 
 // MTUProbe is a ladder of ICMP echoes with don't-fragment set, from inside a
@@ -92,7 +110,12 @@ type MTUProbe struct {
 	Passed int
 	// Failed is the smallest that was not answered, 0 when all were.
 	Failed int
-	Err    string
+	// ToldMTU is the size somebody said would fit, 0 when nobody did. ToldBy is
+	// the router that said so; it is not valid when this host's kernel did. A
+	// router may lie: only Passed and Failed were tried.
+	ToldMTU int
+	ToldBy  netip.Addr
+	Err     string
 }
 
 // PeerProbe is a connection from a host's own namespace to a peer's underlay
@@ -107,4 +130,8 @@ type PeerProbe struct {
 	Outcome Outcome
 	Err     string
 	RTT     time.Duration
+	// Late, ICMP and Unsent are as in TCPProbe.
+	Late   bool
+	ICMP   *ICMPError
+	Unsent bool
 }
