@@ -69,6 +69,10 @@ func readRefusal(resp *http.Response) error {
 	if json.Unmarshal(b, &m) != nil {
 		m.Message = string(b)
 	}
+	// What the managers refuse comes as "rpc error: code = … desc = …".
+	if _, desc, ok := strings.Cut(m.Message, " desc = "); ok {
+		m.Message = desc
+	}
 	return &refused{status: resp.StatusCode, says: clean(m.Message)}
 }
 

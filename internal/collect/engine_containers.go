@@ -66,20 +66,20 @@ type endpointJSON struct {
 	Aliases             []string
 }
 
-// containers lists all containers and inspects those that have a namespace.
-// One that is gone before it could be inspected is left out: it is not there.
+// containers lists the containers that have processes, and so a namespace, and
+// inspects each. Those at rest are not asked for: 29 looks up the image of each
+// one it lists (1 ms with the containerd store), and Swarm keeps several per
+// slot. One that is gone before it could be inspected is left out: it is not
+// there.
 func (e *Engine) containers(ctx context.Context) ([]fact.Container, []fact.Gap) {
 	var list []fact.Container
-	gaps := e.look(fact.KindContainers, "list the engine's containers", func(bad *garbled) error {
-		return e.get(ctx, "/containers/json?all=1", func(r io.Reader) (err error) {
+	gaps := e.look(fact.KindContainers, "list the engine's running containers", func(bad *garbled) error {
+		return e.get(ctx, "/containers/json", func(r io.Reader) (err error) {
 			return readContainers(newAnswer(r, bad), &list)
 		})
 	})
 	found := make([][]fact.Gap, len(list))
 	each(len(list), e.workers, func(i int) {
-		if !alive(list[i].State) {
-			return
-		}
 		found[i] = e.look(fact.KindContainers, "inspect container "+clean(list[i].Name), func(bad *garbled) error {
 			return e.inspect(ctx, &list[i], bad)
 		})
@@ -87,11 +87,6 @@ func (e *Engine) containers(ctx context.Context) ([]fact.Container, []fact.Gap) 
 	list = slices.DeleteFunc(list, func(c fact.Container) bool { return c.ID == "" })
 	slices.SortFunc(list, func(a, b fact.Container) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return list, append(gaps, few(slices.Concat(found...))...)
-}
-
-// alive says that a container in this state has processes and a namespace.
-func alive(state string) bool {
-	return state == "running" || state == "paused" || state == "restarting"
 }
 
 // few keeps a handful of gaps of a kind: the hundredth says nothing new.

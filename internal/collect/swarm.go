@@ -46,7 +46,7 @@ func (e *Engine) Wanted(ctx context.Context) (*fact.Wanted, []fact.Gap) {
 		},
 	)
 	if w.Nodes == nil && w.Services == nil && w.Tasks == nil {
-		if g, ok := e.noLeader(failed); ok {
+		if g, ok := e.noLeader(failed[:3]); ok {
 			return nil, []fact.Gap{g}
 		}
 		return nil, slices.Concat(gaps...)
@@ -87,8 +87,9 @@ func (e *Engine) noManager(ctx context.Context) fact.Gap {
 	return g
 }
 
-// noLeader turns the refusals of a manager into one gap: without a leader
-// (swarmkit's word, all releases) it answers nothing.
+// noLeader turns the refusals of a manager into one gap: without a leader it
+// refuses nodes, services and tasks (20.10 to 29; networks still come, as far
+// as it knows them itself).
 func (e *Engine) noLeader(failed []error) (fact.Gap, bool) {
 	for _, err := range failed {
 		if err == nil {
@@ -100,7 +101,7 @@ func (e *Engine) noLeader(failed []error) (fact.Gap, bool) {
 	case strings.Contains(text, "does not have a leader"), strings.Contains(text, "no elected primary"),
 		strings.Contains(text, "Raft"), strings.Contains(text, "quorum"):
 		return fact.Gap{Kind: fact.KindSwarm, Class: fact.ClassUnseen,
-			Reason: "ask the managers: the swarm has no leader: " + clean(text),
+			Reason: "ask the managers: the swarm has no leader",
 			Do:     "bring back managers until more than half of them answer; nothing in the swarm can change before"}, true
 	case strings.Contains(text, "not a swarm manager"):
 		return fact.Gap{Kind: fact.KindSwarm, Class: fact.ClassUnseen,

@@ -28,7 +28,8 @@ type Engine struct {
 	ClockOffset time.Duration
 	// Started is the earliest start of a running container: the engine is at
 	// least that old. Zero when none runs.
-	Started    time.Time
+	Started time.Time
+	// Containers are those with processes: running, paused or restarting.
 	Containers []Container
 	// Networks are the overlays this engine knows, with what verbose inspect
 	// says of them, sorted by ID; bridges (docker_gwbridge too) without.
