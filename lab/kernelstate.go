@@ -15,7 +15,8 @@ show() {
 	ip route show table all | grep -v '^broadcast\|fe80\|multicast'
 	ip neigh show nud permanent
 	bridge fdb | grep permanent | grep -v '^33:33\|^01:00:5e'
-	xtables=$(iptables-save) && echo "$xtables" | grep -v '^#' | sed -e 's/\[[0-9:]*\]//'
+	xtables=$(iptables-save) && echo "$xtables" | grep -v '^#' | sed -e 's/\[[0-9:]*\]//' |
+		awk '/^\*/ { table = $0 } /^-A/ { $2 = $2 "#" ++n[table $2] } { print table, $0 }'
 	for s in ip_forward conf/all/rp_filter neigh/default/gc_thresh3 vs/conntrack; do
 		[ -e /proc/sys/net/ipv4/$s ] && echo $s $(cat /proc/sys/net/ipv4/$s)
 	done

@@ -142,7 +142,7 @@ func TestLabFaults(t *testing.T) {
 			if _, err := l.Heal(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.Converge(t.Context(), time.Minute); err != nil {
+			if err := l.Settle(t.Context(), time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			var diff []string
@@ -217,7 +217,7 @@ func restart(t *testing.T, l *lab.Lab) {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second) // the manager needs a moment to see that tasks are gone
-	if err := l.Converge(t.Context(), time.Minute); err != nil {
+	if err := l.Settle(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	fronts, err := l.Running(t.Context(), "web", "n3")

@@ -115,10 +115,10 @@ func start(ctx context.Context, o Options, p *progress) (*Lab, error) {
 	if err := l.topology(ctx); err != nil {
 		return nil, err
 	}
-	if err := l.Converge(ctx, time.Duration(60+5*o.Nodes)*time.Second); err != nil {
+	if err := l.Settle(ctx, time.Duration(60+5*o.Nodes)*time.Second); err != nil {
 		return nil, err
 	}
-	p.say("%d tasks run", 2*len(l.Nodes))
+	p.say("%d tasks run and are known everywhere", 2*len(l.Nodes))
 	return l, nil
 }
 
