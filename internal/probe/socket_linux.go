@@ -30,7 +30,7 @@ type socket struct {
 func open(ctx context.Context, in Sockets, domain, typ, proto int, start func(fd int) error) (*socket, error) {
 	fd, err := in.Socket(domain, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
-		return nil, fmt.Errorf("open socket: %w", err)
+		return nil, err
 	}
 	if err := start(fd); err != nil {
 		unix.Close(fd)
@@ -40,7 +40,7 @@ func open(ctx context.Context, in Sockets, domain, typ, proto int, start func(fd
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("open socket: %w", err)
+		return nil, fmt.Errorf("put a socket on the poller: %w", err)
 	}
 	past := time.Unix(1, 0)
 	stop := context.AfterFunc(ctx, func() { file.SetDeadline(past) })
