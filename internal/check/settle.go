@@ -53,8 +53,11 @@ func nodeNamed(s *fact.Snapshot, name string) fact.NodeID {
 }
 
 // steady reports whether none of the objects changed in the last minute, as
-// far as anybody knows.
+// far as anybody knows. Without the managers nobody knows.
 func (o objects) steady(s *fact.Snapshot) bool {
+	if s.Wanted == nil {
+		return false
+	}
 	old := func(t time.Time) bool { return s.Taken.Sub(t) >= SteadyFor }
 	for _, id := range o.tasks {
 		if t := s.Wanted.Task(id); t != nil && !(old(t.Updated) && old(t.StateSince)) {

@@ -148,13 +148,13 @@ func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
 			return ends, servicesOf(ends), err
 		}
 	}
-	if ends, err := byContainer(s, name); err != nil || ends != nil {
-		return ends, servicesOf(ends), err
-	}
 	if s.Wanted == nil {
 		if ends := believedEnds(s, name); ends != nil {
 			return ends, nil, nil
 		}
+	}
+	if ends, err := byContainer(s, name); err != nil || ends != nil {
+		return ends, servicesOf(ends), err
 	}
 	return nil, nil, &NameError{What: "service, task or container", Name: name, Near: Nearest(name, Names(s))}
 }
@@ -243,7 +243,7 @@ func believedEnds(s *fact.Snapshot, name string) []End {
 		for _, net := range s.Nodes[i].Engine.Networks {
 			for _, svc := range net.Services {
 				if svc.Name == name && !net.Ingress {
-					out = mergeBelieved(out, name, net.ID, svc.Tasks)
+					out = mergeBelieved(s, out, name, net.ID, svc.Tasks)
 				}
 			}
 		}
@@ -252,7 +252,7 @@ func believedEnds(s *fact.Snapshot, name string) []End {
 	return out
 }
 
-func mergeBelieved(out []End, service string, net fact.NetworkID, tasks []fact.BelievedTask) []End {
+func mergeBelieved(s *fact.Snapshot, out []End, service string, net fact.NetworkID, tasks []fact.BelievedTask) []End {
 	for _, t := range tasks {
 		full := t.Name
 		n, _ := ParseTaskName(full)
@@ -263,10 +263,22 @@ func mergeBelieved(out []End, service string, net fact.NetworkID, tasks []fact.B
 			}
 			continue
 		}
-		out = append(out, End{Name: strings.TrimSuffix(full, "."+string(n.Task)), Full: full, ServiceName: service,
-			Task: n.Task, Running: true, Addresses: []fact.TaskAddress{addr}, NodeName: t.HostIP.String()})
+		e := End{Name: strings.TrimSuffix(full, "."+string(n.Task)), Full: full, ServiceName: service,
+			Task: n.Task, Running: true, Addresses: []fact.TaskAddress{addr}, NodeName: t.HostIP.String()}
+		out = append(out, atHome(s, e))
 	}
 	return out
+}
+
+// atHome adds the container of a task that runs on a node that was seen.
+func atHome(s *fact.Snapshot, e End) End {
+	for i := range s.Nodes {
+		if c := s.Nodes[i].Engine.TaskContainer(e.Task); c != nil {
+			e.Container, e.Node, e.NodeName = c.ID, s.Nodes[i].ID, s.Nodes[i].Name
+			e.Running = c.State == "running"
+		}
+	}
+	return e
 }
 
 func serviceEnds(s *fact.Snapshot, id fact.ServiceID) []End {
