@@ -125,6 +125,9 @@ type Route struct {
 	Proto  int
 	Metric int
 	MTU    int
+	// Type is the kernel's number: 1 unicast, 6 blackhole, 7 unreachable,
+	// 8 prohibit.
+	Type int
 }
 
 // RouteLookup is the kernel's answer for one destination.

@@ -1,0 +1,233 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"fairway/internal/fact"
+	"fairway/internal/netns"
+)
+
+const (
+	// readers is how many namespaces are read at once. The kernel serialises
+	// much of it behind one lock, so more would only wait.
+	readers = 4
+	// maxHandles bounds the namespaces read; a node has two per container at most.
+	maxHandles = 4096
+	hostName   = "host"
+)
+
+// Kernel reads what this host's kernel holds for the engine: its own namespace
+// and every one the engine keeps. Where the kernel is not proven to be that
+// engine's it returns nil and the gap of Ours.
+func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
+	if g := Ours(ctx, req); g != nil {
+		return nil, []fact.Gap{*g}
+	}
+	k, err := identity()
+	if err != nil {
+		return nil, []fact.Gap{req.gap(fact.KindKernel, "", err)}
+	}
+	root := os.DirFS("/")
+	modules := readModules(root, k.Release)
+	k.Features = features(root, modules)
+
+	todo, gaps := req.spaces()
+	gate := modules.diagnosis()
+	each(len(todo), readers, func(i int) {
+		s := &todo[i]
+		s.req, s.gate = &req, gate
+		s.read(ctx)
+	})
+	for i := range todo {
+		gaps = append(gaps, todo[i].gaps...)
+		if !todo[i].gone {
+			k.Namespaces = append(k.Namespaces, todo[i].held)
+		}
+	}
+	return k, append(gaps, req.resolvConfs(ctx, k)...)
+}
+
+// identity says which kernel it is and when it started.
+func identity() (*fact.Kernel, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, fmt.Errorf("ask the kernel for its name: %w", err)
+	}
+	k := &fact.Kernel{
+		Release: unix.ByteSliceToString(u.Release[:]),
+		Version: unix.ByteSliceToString(u.Version[:]),
+		Arch:    unix.ByteSliceToString(u.Machine[:]),
+	}
+	if stat, err := os.ReadFile("/proc/stat"); err == nil {
+		k.Boot, _ = bootTime(stat)
+	}
+	return k, nil
+}
+
+// spaces lists what is to be read: the host's namespace first, then the
+// engine's handles by name.
+func (r *KernelRequest) spaces() ([]space, []fact.Gap) {
+	host, err := r.host()
+	if err != nil {
+		return nil, []fact.Gap{r.gap(fact.KindKernel, "", fmt.Errorf("find the host's namespace: %w", err))}
+	}
+	out := []space{{at: host, held: fact.NetNS{Name: hostName, Role: fact.RoleHost, Inode: host.Inode(),
+		Containers: r.inside("default")}}}
+	var gaps []fact.Gap
+	names, err := r.handles()
+	if err != nil {
+		gaps = append(gaps, r.gap(fact.KindKernel, "", err))
+	}
+	for _, name := range names {
+		ns, err := netns.Open(path.Join(r.dir(), name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it ended since the folder was read
+		case err != nil:
+			gaps = append(gaps, r.closed(name, err))
+		case ns.Inode() == host.Inode() && name == "default":
+			ns.Close()
+		default:
+			role, network := r.role(name)
+			held := fact.NetNS{Name: name, Role: role, Network: network, Inode: ns.Inode(), Containers: r.inside(name)}
+			out = append(out, space{at: ns, held: held})
+		}
+	}
+	if i := slices.IndexFunc(out[1:], func(s space) bool { return s.held.Inode == host.Inode() }); i >= 0 {
+		gaps = append(gaps, r.noHost(out[i+1].held.Name))
+		host.Close()
+		out = out[1:]
+	}
+	return out, append(gaps, r.lost(names)...)
+}
+
+// noHost is the gap for the host's namespace where fairway itself runs in a
+// namespace the engine keeps.
+func (r *KernelRequest) noHost(name string) fact.Gap {
+	g := r.gap(fact.KindKernel, hostName, fmt.Errorf("find the host's namespace: fairway runs inside %s: %w", name, errors.ErrUnsupported))
+	g.Do = "run fairway on the host, or in a container with network host"
+	return g
+}
+
+// host opens the namespace the engine runs in. The handle "default" is the
+// engine's own, made when a container first used the host's network. Without
+// it we are taken to run where the engine does; Ours has proven the host, and
+// /proc/1 would be somebody else's wherever process IDs are a container's own.
+func (r *KernelRequest) host() (*netns.NS, error) {
+	if ns, err := netns.Open(path.Join(r.dir(), "default")); err == nil {
+		return ns, nil
+	}
+	return netns.Self()
+}
+
+// handles lists the file names in the engine's folder.
+func (r *KernelRequest) handles() ([]string, error) {
+	files, err := os.ReadDir(r.dir())
+	if errors.Is(err, fs.ErrNotExist) && !r.anyRunning() {
+		return nil, nil // the engine makes it with its first sandbox
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the engine's namespaces: %w", err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	slices.Sort(names)
+	if len(names) > maxHandles {
+		return names[:maxHandles], fmt.Errorf("list the engine's namespaces in %s: more than %d: %w", r.dir(), maxHandles, errors.ErrUnsupported)
+	}
+	return names, nil
+}
+
+func (r *KernelRequest) anyRunning() bool {
+	return slices.ContainsFunc(r.Engine.Containers, func(c fact.Container) bool { return c.State == "running" })
+}
+
+// closed is the gap for a handle that is there and could not be opened.
+func (r *KernelRequest) closed(name string, err error) fact.Gap {
+	g := r.gap(fact.KindKernel, name, err)
+	if errors.Is(err, netns.ErrNotNamespace) {
+		g.Do = "if fairway runs in a container, bind " + r.dir() + " with propagation rslave; else it is a leftover and harmless"
+	}
+	return g
+}
+
+// lost are the gaps for running containers whose namespace has no handle here.
+func (r *KernelRequest) lost(names []string) []fact.Gap {
+	var gaps []fact.Gap
+	for i := range r.Engine.Containers {
+		c := &r.Engine.Containers[i]
+		if c.State != "running" || c.SandboxKey == "" || slices.Contains(names, path.Base(c.SandboxKey)) {
+			continue
+		}
+		err := fmt.Errorf("open namespace %s of container %s: %w", r.handleOf(c), c.Name, fs.ErrNotExist)
+		gaps = append(gaps, r.gap(fact.KindKernel, path.Base(c.SandboxKey), err))
+	}
+	return gaps
+}
+
+// Enter opens the namespace that was read under that name, for probes. It
+// refuses when the name means another namespace by now. The caller closes it.
+func Enter(req KernelRequest, held *fact.NetNS) (*netns.NS, error) {
+	ns, err := req.reopen(held)
+	if err != nil {
+		return nil, err
+	}
+	if ns.Inode() != held.Inode {
+		ns.Close()
+		return nil, fmt.Errorf("enter namespace %s: it was replaced since it was read: %w", held.Name, fs.ErrNotExist)
+	}
+	return ns, nil
+}
+
+func (r *KernelRequest) reopen(held *fact.NetNS) (*netns.NS, error) {
+	if held.Role == fact.RoleHost {
+		return r.host()
+	}
+	return netns.Open(path.Join(r.dir(), held.Name))
+}
+
+// Resample reads the counters of all namespaces a second time into k. A
+// counter whose namespace or link is gone keeps its first reading.
+func Resample(ctx context.Context, k *fact.Kernel, req KernelRequest) []fact.Gap {
+	if k == nil {
+		return nil
+	}
+	found := make([][]fact.Gap, len(k.Namespaces))
+	each(len(k.Namespaces), readers, func(i int) {
+		held := &k.Namespaces[i]
+		ns, err := Enter(req, held)
+		if err != nil {
+			found[i] = []fact.Gap{req.gap(fact.KindCounters, held.Name, fmt.Errorf("read counters again: %w", err))}
+			return
+		}
+		s := space{at: ns, req: &req, held: fact.NetNS{Name: held.Name, Role: held.Role}}
+		s.count(ctx)
+		second(held.Counters, s.held.Counters)
+		found[i] = s.gaps
+	})
+	return slices.Concat(found...)
+}
+
+// second puts later readings beside the first ones.
+func second(first, later []fact.Counter) {
+	type key struct{ link, name string }
+	at := make(map[key]uint64, len(later))
+	for _, c := range later {
+		at[key{c.Link, c.Name}] = c.Before
+	}
+	for i := range first {
+		c := &first[i]
+		if v, ok := at[key{c.Link, c.Name}]; ok {
+			c.After, c.Twice = v, true
+		}
+	}
+}

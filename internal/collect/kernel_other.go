@@ -1,0 +1,32 @@
+//go:build !linux
+
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fairway/internal/fact"
+	"fairway/internal/netns"
+)
+
+var errNoKernel = fmt.Errorf("read kernel state: only on Linux, and only of the host the engine runs on: %w", errors.ErrUnsupported)
+
+// Kernel reads nothing on this system and says so in a gap.
+func Kernel(_ context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
+	return nil, []fact.Gap{*Ours(nil, req)}
+}
+
+// Ours returns a gap: this host is no engine's.
+func Ours(_ context.Context, req KernelRequest) *fact.Gap {
+	g := req.gap(fact.KindKernel, "", errNoKernel)
+	g.Do = "run fairway on the node itself"
+	return &g
+}
+
+// Resample reads nothing on this system.
+func Resample(context.Context, *fact.Kernel, KernelRequest) []fact.Gap { return nil }
+
+// Enter returns an error: there are no network namespaces on this system.
+func Enter(KernelRequest, *fact.NetNS) (*netns.NS, error) { return nil, errNoKernel }

@@ -1,0 +1,202 @@
+//go:build linux
+
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"fairway/internal/fact"
+	"fairway/internal/netns"
+)
+
+// space is one namespace while it is read. What must be born inside is made by
+// open; everything else works from outside.
+type space struct {
+	req  *KernelRequest
+	gate diagGate
+	at   *netns.NS
+	held fact.NetNS
+	gaps []fact.Gap
+	// gone: it ended before it could be read.
+	gone bool
+
+	rt    *netlink.Handle
+	diag  *diagConn // nil where the gate is shut
+	ctl   int       // a socket for ethtool, -1 for none
+	texts map[string]text
+}
+
+// text is a file of /proc as it was read inside.
+type text struct {
+	data []byte
+	err  error
+}
+
+// answerWithin bounds the wait for one piece of a netlink answer.
+const answerWithin = 5 * time.Second
+
+// read fills everything that is wanted of the namespace.
+func (s *space) read(ctx context.Context) {
+	defer s.close()
+	if !s.open(true) {
+		return
+	}
+	s.step(ctx, fact.KindLinks, "read links", s.readLinks)
+	s.step(ctx, fact.KindLinks, "read addresses", s.readAddrs)
+	s.step(ctx, fact.KindRoutes, "read routes", s.readRoutes)
+	s.step(ctx, fact.KindNeighbours, "read neighbours", s.readNeighbours)
+	s.step(ctx, fact.KindFDB, "read FDB", s.readFDB)
+	s.step(ctx, fact.KindSockets, "read sockets", s.readSockets)
+	s.step(ctx, fact.KindSysctls, "read sysctls", s.readSysctls)
+	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+	if s.held.Role == fact.RoleHost {
+		s.step(ctx, fact.KindRoutes, "look up routes to peers", s.lookUpPeers)
+		s.step(ctx, fact.KindOffload, "read offload features", s.readOffload)
+	}
+}
+
+// count fills the counters only.
+func (s *space) count(ctx context.Context) {
+	defer s.close()
+	if !s.open(false) {
+		return
+	}
+	s.step(ctx, fact.KindCounters, "read link counters", s.readLinks)
+	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+}
+
+// open makes handles inside and reads the files of /proc that name the
+// namespace of who reads them. With all set, it does so for everything.
+func (s *space) open(all bool) bool {
+	s.ctl, s.texts = -1, make(map[string]text)
+	err := s.at.Do(func() (err error) {
+		if s.rt, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+			return fmt.Errorf("open netlink: %w", err)
+		}
+		s.slurp(counterFiles(s.held.Role)...)
+		if !all {
+			return nil
+		}
+		s.slurp(sysctlFiles(s.held.Role)...)
+		if s.gate.tcp || s.gate.udp {
+			if s.diag, err = dialDiag(); err != nil {
+				return err
+			}
+		}
+		s.slurp(s.gate.files()...)
+		if s.held.Role == fact.RoleHost {
+			s.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		}
+		return err
+	})
+	if err == nil {
+		err = s.rt.SetSocketTimeout(answerWithin)
+	}
+	if err != nil {
+		s.gone = true
+		s.gaps = append(s.gaps, s.req.gap(fact.KindKernel, s.held.Name, err))
+	}
+	return err == nil
+}
+
+func (s *space) close() {
+	if s.rt != nil {
+		s.rt.Close()
+	}
+	if s.diag != nil {
+		s.diag.close()
+	}
+	if s.ctl >= 0 {
+		unix.Close(s.ctl)
+	}
+	s.at.Close()
+	s.texts = nil
+}
+
+// step does one piece of looking. An error, a panic of a library included,
+// becomes a gap of that kind.
+func (s *space) step(ctx context.Context, kind fact.Kind, doing string, do func() error) {
+	err := ctx.Err()
+	if err == nil {
+		err = safely(do)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s of %s: %w", doing, s.held.Name, err)
+		s.gaps = append(s.gaps, s.req.gap(kind, s.held.Name, err))
+	}
+}
+
+// safely turns a panic into an error.
+func safely(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errStumbled, r)
+		}
+	}()
+	return do()
+}
+
+// dumpTries is how often a dump is asked for until it comes untorn.
+const dumpTries = 4
+
+// dump asks until a dump comes whole. Torn to the end, it returns the rows it
+// got together with errTorn.
+func dump[T any](list func() ([]T, error)) ([]T, error) {
+	for try := 1; ; try++ {
+		rows, err := list()
+		switch {
+		case !errors.Is(err, netlink.ErrDumpInterrupted) && !errors.Is(err, errTorn):
+			return rows, err
+		case try == dumpTries:
+			return rows, errTorn
+		}
+	}
+}
+
+// slurp reads files from inside; it must run there.
+func (s *space) slurp(paths ...string) {
+	for _, p := range paths {
+		data, err := readProc(p)
+		s.texts[p] = text{data, err}
+	}
+}
+
+// maxProc bounds what is read of one file of /proc; a table of 100 000 sockets
+// has 15 MiB.
+const maxProc = 16 << 20
+
+// readProc reads a file by plain system calls, on this very thread: what
+// /proc/sys/net and /proc/thread-self/net show depends on who opens them.
+func readProc(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 0, 512)
+	for {
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return buf, nil
+		}
+		buf = buf[:len(buf)+n]
+		if len(buf) > maxProc {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("longer than %d bytes", maxProc)}
+		}
+		if len(buf) == cap(buf) {
+			buf = append(buf, make([]byte, len(buf)*3)...)[:len(buf)]
+		}
+	}
+}
