@@ -19,7 +19,7 @@ import (
 const (
 	maxAnswer = 64 << 20 // bytes of one answer
 	maxPiece  = 1 << 20  // bytes of one element of a list, or one member of an object
-	maxParts  = 200_000  // members and elements of one answer, as far as they are read one by one
+	maxParts  = 50_000   // members and elements of one answer, as far as they are read one by one
 )
 
 var (

@@ -45,10 +45,10 @@ func (e *Engine) Wanted(ctx context.Context) (*fact.Wanted, []fact.Gap) {
 			})
 		},
 	)
-	if w.Nodes == nil && w.Services == nil && w.Tasks == nil {
-		if g, ok := e.noLeader(failed[:3]); ok {
-			return nil, []fact.Gap{g}
-		}
+	if g, ok := e.noLeader(failed[:3]); ok {
+		return nil, []fact.Gap{g}
+	}
+	if len(w.Nodes)+len(w.Services)+len(w.Tasks) == 0 && !slices.Contains(failed[:3], nil) {
 		return nil, slices.Concat(gaps...)
 	}
 	w.DataPathPort = portOr4789(w.DataPathPort)

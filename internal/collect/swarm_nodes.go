@@ -23,7 +23,6 @@ type nodeJSON struct {
 }
 
 func readNodes(a *answer, list *[]fact.SwarmNode) error {
-	*list = []fact.SwarmNode{}
 	return a.elements("the list of nodes", func() error {
 		var in nodeJSON
 		if err := a.value("node", &in); err != nil {

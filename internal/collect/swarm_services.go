@@ -64,7 +64,6 @@ type portJSON struct {
 }
 
 func readServiceList(a *answer, list *[]fact.Service) error {
-	*list = []fact.Service{}
 	return a.elements("the list of services", func() error {
 		var in serviceJSON
 		if err := a.value("service", &in); err != nil {

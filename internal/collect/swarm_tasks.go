@@ -32,7 +32,6 @@ type taskJSON struct {
 }
 
 func readTasks(a *answer, list *[]fact.Task) error {
-	*list = []fact.Task{}
 	return a.elements("the list of tasks", func() error {
 		var in taskJSON
 		if err := a.value("task", &in); err != nil {
