@@ -1,0 +1,213 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"fairway/internal/check"
+)
+
+// most is how many like lines a person is shown; JSON has them all.
+const most = 12
+
+// Text writes the report for people: the verdict, then each cause with its
+// relief first, then what was seen, what was not, and what was done.
+func Text(w io.Writer, r *check.Report, o Options) error {
+	t := &text{page: newPage(o), r: cleaned(r)}
+	t.verdict()
+	for i := range t.r.Causes {
+		t.cause(i)
+	}
+	t.settling()
+	t.elsewhere()
+	t.tasks()
+	t.connections()
+	t.names()
+	t.packets()
+	t.hosts()
+	t.gaps()
+	t.checks()
+	t.done()
+	return t.writeTo(w)
+}
+
+type text struct {
+	*page
+	r *check.Report
+}
+
+func (t *text) verdict() {
+	word, st := map[check.Verdict]string{check.VerdictOK: "OK", check.VerdictFailed: "FAILED", check.VerdictUnknown: "UNKNOWN"}[t.r.Verdict], unsure
+	switch t.r.Verdict {
+	case check.VerdictOK:
+		st = good
+	case check.VerdictFailed:
+		st = bad
+	}
+	t.item(0, st, word+"  ", asked(&t.r.Question))
+	t.text(0, plain, t.r.Summary)
+}
+
+// asked is the question in one line.
+func asked(q *check.Question) string {
+	s := cmp.Or(q.From, "everyone") + " → " + q.To
+	var ports []string
+	for _, p := range q.Ports {
+		ports = append(ports, fmt.Sprint(p))
+	}
+	switch {
+	case q.Port != 0:
+		s += fmt.Sprintf(":%d/%s", q.Port, q.Proto)
+	case len(ports) > 0:
+		s += fmt.Sprintf(", %s %s", q.Proto, strings.Join(ports, " "))
+	}
+	if q.Node != "" {
+		s += ", from " + q.Node + " only"
+	}
+	if len(q.Networks) > 0 {
+		s += ", on " + strings.Join(q.Networks, ", ")
+	}
+	return s
+}
+
+func (t *text) cause(i int) {
+	c := &t.r.Causes[i]
+	label := "Cause"
+	if n := len(t.r.Causes); n > 1 {
+		label = fmt.Sprintf("Cause %d of %d", i+1, n)
+	}
+	t.section(label + ": " + c.Title)
+	t.text(2, dim, marks(c))
+	if !strings.HasPrefix(t.r.Summary, c.Message) {
+		t.text(2, plain, c.Message)
+	}
+	t.part("Relief (impact: "+c.Impact+")", c.Relief)
+	t.part("Fix", c.Fix)
+	t.evidence(c.Evidence)
+	t.part("Confirm", c.Confirm)
+	if len(c.Explains) > 0 {
+		t.line(2, bold, "What follows from it")
+		t.list(4, c.Explains, most)
+	}
+}
+
+// marks says in one line which cause it is, how certain, and where.
+func marks(c *check.Cause) string {
+	out := []string{c.ID, string(c.Certainty)}
+	for _, m := range []struct{ word, value string }{{"node", c.Node}, {"peer", c.Peer}, {"network", c.Network}} {
+		if m.value != "" {
+			out = append(out, m.word+" "+m.value)
+		}
+	}
+	return strings.Join(out, " · ")
+}
+
+// part writes commands, each on a line of its own and whole so that it can be
+// copied, and sentences, wrapped.
+func (t *text) part(title, body string) {
+	if body == "" {
+		return
+	}
+	t.line(2, bold, title)
+	where := ""
+	for l := range strings.Lines(body) {
+		l = strings.TrimSpace(l)
+		on, command, ok := command(l)
+		switch {
+		case l == "":
+		case !ok:
+			t.text(4, plain, l)
+			where = ""
+		default:
+			if on != where && on != "" {
+				t.text(4, plain, on+":")
+			}
+			where = on
+			t.line(6, code, command)
+		}
+	}
+}
+
+// command takes a line "on NODE: COMMAND" or "COMMAND" apart; a line that does
+// not start with a program that operators type is a sentence.
+func command(l string) (on, cmd string, ok bool) {
+	cmd = l
+	if strings.HasPrefix(l, "on ") {
+		if before, after, found := strings.Cut(l, ": "); found {
+			on, cmd = before, after
+		}
+	}
+	program, _, _ := strings.Cut(cmd, " ")
+	return on, cmd, slices.Contains(programs, program) && !strings.HasSuffix(cmd, ".")
+}
+
+// programs are those that relief, fix and confirm lines start with.
+var programs = []string{"bridge", "cat", "conntrack", "curl", "dig", "docker", "dockerd", "echo", "ethtool", "fairway", "firewall-cmd",
+	"getent", "grep", "ip", "iptables", "ip6tables", "ipvsadm", "journalctl", "kill", "ls", "modprobe", "nc", "nft", "nslookup", "nsenter",
+	"nstat", "ping", "sed", "sh", "ss", "sudo", "sysctl", "systemctl", "tc", "tcpdump", "tracepath", "ufw"}
+
+func (t *text) evidence(list []check.Evidence) {
+	if len(list) == 0 {
+		return
+	}
+	t.line(2, bold, "Evidence")
+	var rows [][]string
+	for _, e := range list[:min(most, len(list))] {
+		rows = append(rows, []string{e.Where, e.Want, e.Got})
+	}
+	t.table(4, []string{"WHERE", "WANT", "GOT"}, rows, nil)
+	if n := len(list) - most; n > 0 {
+		t.line(4, dim, fmt.Sprintf("… and %d more; -o json has them all", n))
+	}
+}
+
+func (t *text) settling() {
+	if len(t.r.Settling) == 0 {
+		return
+	}
+	t.section("Still settling: these were changing while fairway looked and are no causes; ask again in a moment")
+	for i := range t.r.Settling {
+		t.text(2, dim, marks(&t.r.Settling[i]))
+		t.text(2, plain, t.r.Settling[i].Message)
+	}
+}
+
+func (t *text) elsewhere() {
+	if len(t.r.Elsewhere) == 0 {
+		return
+	}
+	t.section("Elsewhere: wrong, but not on the path of this question")
+	for i := range t.r.Elsewhere {
+		c := &t.r.Elsewhere[i]
+		t.text(2, dim, marks(c))
+		t.text(2, plain, c.Message)
+		t.part("Relief (impact: "+c.Impact+")", c.Relief)
+	}
+}
+
+func (t *text) done() {
+	w := t.r.Work
+	t.blank()
+	var explain string
+	if len(t.r.Causes) > 0 {
+		explain = fmt.Sprintf(" `fairway explain %s` has the whole story.", t.r.Causes[0].ID)
+	}
+	t.text(0, dim, fmt.Sprintf("Nothing was changed. Made %s, %s and %s in %s; took %s. fairway %s, %s.%s",
+		count(w.Connections, "connection"), count(w.Lookups, "DNS look-up"), count(w.Echoes, "packet-size search"), count(w.Looks, "look"),
+		time.Duration(t.r.TookMS)*time.Millisecond, t.r.Tool.Version, t.r.Taken.UTC().Format("2006-01-02 15:04:05 MST"), explain))
+}
+
+// count says how many of a thing there are.
+func count(n int, one string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case strings.HasSuffix(one, "ch"):
+		return fmt.Sprintf("%d %ses", n, one)
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
