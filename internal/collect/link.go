@@ -3,6 +3,7 @@
 package collect
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,6 +25,7 @@ func (s *space) readLinks() error {
 			s.held.Counters = append(s.held.Counters, linkCounters(a.Name, row.Type() == "device", st)...)
 		}
 	}
+	slices.SortFunc(s.held.Links, func(a, b fact.Link) int { return cmp.Compare(a.Index, b.Index) })
 	return err
 }
 

@@ -3,7 +3,9 @@
 package collect
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 
@@ -21,13 +23,20 @@ func (s *space) readNeighbours() error {
 		return append(v4, v6...), err4
 	})
 	for i := range rows {
+		ip := addrOf(rows[i].IP)
+		if rows[i].State == netlink.NUD_NOARP && (!ip.IsValid() || ip.IsMulticast()) {
+			continue // the kernel's own notes on group and loopback traffic
+		}
 		s.held.Neighbours = append(s.held.Neighbours, fact.Neighbour{
-			IP:    addrOf(rows[i].IP),
+			IP:    ip,
 			MAC:   macOf(rows[i].HardwareAddr),
 			Link:  rows[i].LinkIndex,
 			State: neighbourState(rows[i].State),
 		})
 	}
+	slices.SortFunc(s.held.Neighbours, func(a, b fact.Neighbour) int {
+		return cmp.Or(cmp.Compare(a.Link, b.Link), a.IP.Compare(b.IP))
+	})
 	return err
 }
 
