@@ -15,7 +15,11 @@ func All() []*Check {
 
 		// The overlay, believed against held.
 		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)
+		PeerNotProgrammed,
 		FDBMissing,
+		FDBStaleVTEP,
+		OverlayNeighMissing,
+		OverlayNeighWrongMAC,
 
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)

@@ -1,7 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -19,41 +22,23 @@ type heldRow struct {
 	FDB []fact.FDBEntry
 }
 
-// heldRows compares belief and kernel on every sighted node and overlay.
+// heldRows compares belief and kernel on every sighted node and overlay, in the
+// order of nodes, networks and addresses.
 func (in *In) heldRows() []heldRow {
 	var out []heldRow
-	for _, node := range in.Sighted {
-		if node.Engine == nil || node.Kernel == nil {
+	for _, o := range in.overlays(fact.KindLinks, fact.KindNeighbours, fact.KindFDB) {
+		vx := o.VXLAN()
+		if vx == nil {
+			in.Blind("%s: %s has no vxlan link", o.Node.Name, o.Net.Name)
 			continue
 		}
-		for i := range node.Engine.Networks {
-			net := &node.Engine.Networks[i]
-			if net.Driver != "overlay" || !net.Instantiated {
-				continue
-			}
-			ns, vx := in.overlayOf(node, net)
-			if vx == nil || !in.Can(node, ns.Name, fact.KindLinks, fact.KindNeighbours, fact.KindFDB) {
-				continue
-			}
-			for _, row := range expect.RemoteRows(in.Snapshot, node, net.ID) {
-				out = append(out, hold(row, node, net, ns, vx))
-			}
+		rows := expect.RemoteRows(in.Snapshot, o.Node, o.Net.ID)
+		slices.SortFunc(rows, func(a, b expect.Row) int { return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.Name, b.Name)) })
+		for _, row := range rows {
+			out = append(out, hold(row, o.Node, o.Net, o.NS, vx))
 		}
 	}
 	return out
-}
-
-// overlayOf is the network's namespace on a node and the vxlan link in it; nil
-// where either is missing, which is another check's business.
-func (in *In) overlayOf(node *fact.Node, net *fact.EngineNetwork) (*fact.NetNS, *fact.Link) {
-	for _, ns := range node.Kernel.Overlays(net.ID) {
-		for i := range ns.Links {
-			if ns.Links[i].VXLAN != nil {
-				return ns, &ns.Links[i]
-			}
-		}
-	}
-	return nil, nil
 }
 
 func hold(row expect.Row, node *fact.Node, net *fact.EngineNetwork, ns *fact.NetNS, vx *fact.Link) heldRow {
@@ -86,16 +71,37 @@ func isVXLAN(ns *fact.NetNS, index int, vx *fact.Link) bool {
 
 // finding starts a finding about this row.
 func (h *heldRow) finding(in *In, message string) Finding {
-	f := Finding{Certainty: Proof, Node: h.Node.Name, Network: h.Net.ID, Peer: in.NodeName(h.Row.Node), Message: message,
-		Subject: Subject{Kind: "container", Name: h.Name}}
-	if h.Row.Node == "" {
-		f.Peer = h.VTEP.String()
-	}
+	f := Finding{Certainty: Proof, Node: h.Node.Name, Network: h.Net.ID, Peer: in.peerOf(h), Message: message,
+		Subject: Subject{Kind: "container", Name: h.Name}, Tasks: in.tasksAt(h.Net.ID, h.IP)}
 	if h.Task != "" {
 		f.Subject = Subject{Kind: "task", ID: string(h.Task), Name: h.Name}
 		f.Probed = len(in.FailedTo(h.Node.Name, h.Task)) > 0
 	}
 	return f
+}
+
+// peerOf names the node that owns the row's endpoint, its address when nobody
+// knows the name.
+func (in *In) peerOf(h *heldRow) string {
+	if h.Row.Node == "" {
+		return h.VTEP.String()
+	}
+	return in.NodeName(h.Row.Node)
+}
+
+// tasksAt lists the tasks that the managers gave an address to: more than one
+// when it was given twice, and then a row can be right for one of them only.
+func (in *In) tasksAt(net fact.NetworkID, ip netip.Addr) []fact.TaskID {
+	var out []fact.TaskID
+	if in.Wanted == nil {
+		return nil
+	}
+	for i := range in.Wanted.Tasks {
+		if t := &in.Wanted.Tasks[i]; t.Running() && t.Addr(net) == ip {
+			out = append(out, t.ID)
+		}
+	}
+	return out
 }
 
 func (h *heldRow) where(table string) string {
