@@ -26,6 +26,8 @@ type look struct {
 	progress func(string)
 	senses   senses
 	tool     string
+	// request is what this host's kernel was asked for, for the second sample.
+	request collect.KernelRequest
 }
 
 // Look fills a snapshot from the engine that the options mean and from this
@@ -145,6 +147,7 @@ func (l *look) hold(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	kernel, gaps := collect.Kernel(ctx, req)
 	node.Kernel = kernel
 	s.Gaps = append(s.Gaps, gaps...)
+	l.request = req
 }
 
 // underlay lists the addresses of the other nodes on the path.
@@ -170,7 +173,7 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.senses.send(ctx, s, plan)
 	l.senses.send(ctx, s, expect.FollowUp(s, sc))
 	s.Seen.Made = l.senses.made() - made
-	s.Gaps = append(s.Gaps, collect.Resample(ctx, s.Nodes[0].Name, s.Nodes[0].Kernel)...)
+	s.Gaps = append(s.Gaps, collect.Resample(ctx, s.Nodes[0].Kernel, l.request)...)
 }
 
 // bound keeps a sweep within its limit, and says so.
