@@ -91,6 +91,19 @@ func (l *Lab) expectNames(ctx context.Context, from Task, name string, want int)
 	return found, err
 }
 
+// expectNoName proves that a name leads nowhere from inside a task, while the resolver itself works.
+func (l *Lab) expectNoName(ctx context.Context, from Task, name string) error {
+	if _, err := l.Resolve(ctx, from, "tasks."+from.Service); err != nil {
+		return err
+	}
+	// No answer is as good as an empty one: engine 20.10 passes on what it does not know, and here to nobody.
+	found, _ := l.Resolve(ctx, from, name)
+	if len(found) > 0 {
+		return fmt.Errorf("%s resolves %s to %v", from.Name, name, found)
+	}
+	return nil
+}
+
 // healExtras is the Heal of a fault that only added things.
 func healExtras(ctx context.Context, l *Lab, _ *Draw) error { return l.removeExtras(ctx) }
 
@@ -114,7 +127,7 @@ func (l *Lab) removeExtras(ctx context.Context) error {
 	if err := l.each(func(n Node) error { return l.removeContainers(ctx, n.Name) }); err != nil {
 		return err
 	}
-	if err := l.removeNetworks(ctx, api); err != nil {
+	if err := l.each(func(n Node) error { return l.removeNetworks(ctx, n.Name) }); err != nil {
 		return err
 	}
 	configs, err := api.ConfigList(ctx, client.ConfigListOptions{})
@@ -131,7 +144,8 @@ func (l *Lab) removeExtras(ctx context.Context) error {
 	return nil
 }
 
-// removeContainers removes the standalone containers of a node, and waits for those of services that were removed.
+// removeContainers removes the added containers of a node, also those of services that were just removed: by itself the
+// engine waits 5 s for connections to end.
 func (l *Lab) removeContainers(ctx context.Context, node string) error {
 	api, err := l.API(node)
 	if err != nil {
@@ -142,37 +156,42 @@ func (l *Lab) removeContainers(ctx context.Context, node string) error {
 		if err != nil {
 			return false, err
 		}
-		left := 0
+		left, last := 0, error(nil)
 		for _, c := range all.Items {
-			service := c.Labels["com.docker.swarm.service.name"]
-			switch {
-			case service == "" && c.Labels["fairway.lab"] == "extra":
-				_, err = api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true})
-			case !strings.HasPrefix(service, extra):
+			if c.Labels["fairway.lab"] == "" && !strings.HasPrefix(c.Labels["com.docker.swarm.service.name"], extra) {
 				continue
 			}
 			left++
+			if _, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+				last = err // the engine may be at it already
+			}
 		}
-		if err == nil && left > 0 {
-			err = fmt.Errorf("%d are left", left)
-		}
-		return left == 0, err
+		return left == 0, last
 	})
 }
 
-func (l *Lab) removeNetworks(ctx context.Context, api *client.Client) error {
-	networks, err := api.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("scope", "swarm")})
+// removeNetworks removes the added networks, from the swarm and from a node's own list, which lags behind.
+func (l *Lab) removeNetworks(ctx context.Context, node string) error {
+	api, err := l.API(node)
 	if err != nil {
-		return fmt.Errorf("list networks: %w", err)
+		return err
 	}
-	for _, n := range networks.Items {
-		if strings.HasPrefix(n.Name, extra) {
-			if err := l.RemoveNetwork(ctx, n.Name); err != nil {
-				return err
+	return poll(ctx, 30*time.Second, "the added networks to go from "+node, func() (bool, error) {
+		all, err := api.NetworkList(ctx, client.NetworkListOptions{})
+		if err != nil {
+			return false, err
+		}
+		left, last := 0, error(nil)
+		for _, n := range all.Items {
+			if strings.HasPrefix(n.Name, extra) {
+				left++
+				if _, err := api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil {
+					last = err
+				}
 			}
 		}
-	}
-	return nil
+		return left == 0, last
+	})
 }
 
 // runContainer starts a standalone container of the workload on a node and a network.
@@ -194,4 +213,34 @@ func (l *Lab) runContainer(ctx context.Context, node, name, network string, args
 		return fmt.Errorf("run container %s on %s: %w", name, node, err)
 	}
 	return nil
+}
+
+// askExtra is the usual question about an added service: from the drawn frontend's service.
+func (d *Draw) askExtra(name string, causes ...Cause) Want {
+	return Want{On: d.Node, From: d.Task.Service, To: fmt.Sprintf("%s%s:%d", extra, name, d.Port), Causes: causes}
+}
+
+// wantExtraTask expects one cause about the only task of the added service api, whose name Break noted.
+func wantExtraTask(id string) func(*Lab, *Draw) Want {
+	return func(_ *Lab, d *Draw) Want {
+		return d.askExtra("api", Cause{ID: id, Node: d.Node, Kind: "task", Name: d.Notes["task"]})
+	}
+}
+
+// noteTask remembers the name of an added task, for Want.
+func (d *Draw) noteTask(t Task) error { return d.Note("task", t.Name) }
+
+// startAndExpect starts an added service and proves how a connection from the drawn frontend to its task ends.
+func (l *Lab) startAndExpect(ctx context.Context, d *Draw, s swarm.ServiceSpec, want ...Outcome) (Task, error) {
+	t, err := l.startExtra(ctx, s)
+	if err != nil {
+		return t, err
+	}
+	if err := d.noteTask(t); err != nil {
+		return t, err
+	}
+	if _, err := l.expectNames(ctx, d.Task, "tasks."+s.Name, int(*s.Mode.Replicated.Replicas)); err != nil {
+		return t, err
+	}
+	return t, l.expectConnect(ctx, d.Task, netip.AddrPortFrom(t.Addrs[d.Network], uint16(d.Port)), 8*time.Second, want...)
 }

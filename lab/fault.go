@@ -21,9 +21,12 @@ type Fault struct {
 	ID    string
 	Doc   string // one sentence
 	Layer string // U underlay, C control plane, X vxlan, D names, A application, O operator, K kernel, B bridge
-	Break func(ctx context.Context, l *Lab, d *Draw) error
-	Heal  func(ctx context.Context, l *Lab, d *Draw) error
-	Want  func(l *Lab, d *Draw) Want
+	// Renews: healing leaves tasks of web or api replaced by new ones, so the kernel state is as healthy as before and
+	// not the same.
+	Renews bool
+	Break  func(ctx context.Context, l *Lab, d *Draw) error
+	Heal   func(ctx context.Context, l *Lab, d *Draw) error
+	Want   func(l *Lab, d *Draw) Want
 }
 
 // Want is the question to ask and the causes to expect, and no other.
@@ -51,6 +54,18 @@ func Faults() []Fault {
 		overlayPort(),
 		underlayVXLANBlocked(),
 		gossipBlocked(),
+		taskNotRunningCrash(),
+		taskNotRunningImage(),
+		placementConstraint(),
+		placementDrained(),
+		taskNotDiscoverable(),
+		networkNotShared(),
+		lazyInstantiation(),
+		appWrongPort(),
+		appBoundToLoopback(),
+		appBoundToOneNetwork(),
+		appAcceptQueueOverflow(),
+		ipvsKernelMissing(),
 	}
 }
 
