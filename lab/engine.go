@@ -71,7 +71,7 @@ func (e engineKind) lower(ctx context.Context, p *progress) ([]string, error) {
 
 // debootstrap fills dir with a root that has an engine and the tools that faults and oracles use.
 func debootstrap(ctx context.Context, suite, dir string) error {
-	if err := needDebootstrap(ctx); err != nil {
+	if err := need(ctx, "debootstrap", "debootstrap", "debian-archive-keyring"); err != nil {
 		return err
 	}
 	packages := "docker.io,iptables,ipvsadm,iproute2,busybox-static,kmod,procps,curl,netcat-openbsd,bind9-dnsutils,gawk," +
@@ -97,16 +97,16 @@ func debootstrap(ctx context.Context, suite, dir string) error {
 	return quiet(cmd)
 }
 
-func needDebootstrap(ctx context.Context) error {
-	if _, err := exec.LookPath("debootstrap"); err == nil {
+// need installs a program that is missing, where there is apt-get to do it with.
+func need(ctx context.Context, program string, packages ...string) error {
+	if _, err := exec.LookPath(program); err == nil {
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return errors.New("debootstrap is missing and there is no apt-get to install it with: install debootstrap")
+		return fmt.Errorf("%s is missing and there is no apt-get to install it with: install %s", program, packages[0])
 	}
-	_ = quiet(exec.CommandContext(ctx, "apt-get", "-q", "update"))
-	return quiet(exec.CommandContext(ctx, "apt-get", "-qy", "--no-install-recommends", "install",
-		"debootstrap", "debian-archive-keyring"))
+	_ = quiet(exec.CommandContext(ctx, "apt-get", "-q", "update")) // if this fails the next line says why
+	return quiet(exec.CommandContext(ctx, "apt-get", append([]string{"-qy", "--no-install-recommends", "install"}, packages...)...))
 }
 
 // debianMirror is the mirror this machine itself uses, if it is a Debian; empty lets debootstrap use its own default.

@@ -57,6 +57,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := need(ctx, "ip", "iproute2"); err != nil {
+		return nil, err
+	}
 	unlock, err := lockLab(ctx, o.Name)
 	if err != nil {
 		return nil, err
@@ -115,10 +118,15 @@ func start(ctx context.Context, o Options, p *progress) (*Lab, error) {
 	if err := l.topology(ctx); err != nil {
 		return nil, err
 	}
-	if err := l.Settle(ctx, time.Duration(60+5*o.Nodes)*time.Second); err != nil {
+	limit := time.Duration(60+5*o.Nodes) * time.Second
+	if err := l.Converge(ctx, limit); err != nil {
 		return nil, err
 	}
-	p.say("%d tasks run and are known everywhere", 2*len(l.Nodes))
+	p.say("%d tasks run", 2*len(l.Nodes))
+	if err := l.Settle(ctx, limit); err != nil {
+		return nil, err
+	}
+	p.say("their names are known everywhere")
 	return l, nil
 }
 
