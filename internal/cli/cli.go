@@ -41,4 +41,7 @@ type Env struct {
 	Home   string
 	Now    func() time.Time
 	Look   Looker
+	// Plugin: the program was started as docker-fairway, which is how the docker
+	// client starts its plugins.
+	Plugin bool
 }

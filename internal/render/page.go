@@ -199,6 +199,9 @@ func words(s string) []string {
 	return out
 }
 
+// Cut is the longest start of a clean text that fits into so many columns.
+func Cut(s string, most int) string { return cut(s, most) }
+
 // cut is the longest start of a word that fits; never empty.
 func cut(s string, most int) string {
 	n := 0

@@ -274,9 +274,12 @@ func (t *text) gaps() {
 		if g.Do != "" {
 			says += " → " + g.Do
 		}
+		if g.What == string(fact.KindNode) {
+			return says, g.Node, false
+		}
 		return says, strings.TrimPrefix(g.Node+": "+g.What, ": "), false
 	}) {
-		items = append(items, strings.ReplaceAll(some(g.about), ": node", "")+": "+g.says)
+		items = append(items, some(g.about)+": "+g.says)
 	}
 	t.list(2, items, most)
 }

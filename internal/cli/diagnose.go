@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairway/internal/check"
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+	"fairway/internal/render"
+)
+
+// formats are the values of --output.
+var formats = []string{"text", "json", "junit"}
+
+type diagnoseFlags struct {
+	node, output string
+	timeout      time.Duration
+}
+
+func (c *command) diagnose() *cobra.Command {
+	var f diagnoseFlags
+	cmd := &cobra.Command{
+		Use:   "diagnose [FROM] TO[:port[/udp]]",
+		Short: "Find out why FROM does not reach TO",
+		Long: `Diagnose carries out the whole runbook for one symptom: FROM does not reach TO.
+
+FROM and TO are each a service, service.slot, a task ID (or its first eight
+characters or more) or a container. Without FROM, every service that shares a
+network with TO is asked. Without a port, the ports that TO's tasks listen on
+and those that it publishes are tried.`,
+		Example: "  fairway diagnose web api:8080\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.ran = cmd
+			return c.runDiagnose(cmd.Context(), args, f)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json or junit")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
+	// Only a name that is not there can make these fail.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("node", cobra.NoFileCompletions)
+	return cmd
+}
+
+func (f *diagnoseFlags) validate() error {
+	switch {
+	case f.output == "md":
+		return usagef("output format %q cannot be written yet: text, json or junit", f.output)
+	case !slices.Contains(formats, f.output):
+		return usagef("output format %q is not known: text, json or junit", f.output)
+	case f.timeout <= 0:
+		return usagef("timeout %v is not more than 0", f.timeout)
+	}
+	return nil
+}
+
+func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlags) error {
+	if err := cmp.Or(f.validate(), c.engine.validate()); err != nil {
+		return err
+	}
+	q, err := question(args)
+	if err != nil {
+		return err
+	}
+	q.Node = f.node
+	start := c.env.Now()
+	s, err := c.look(ctx, q, f.timeout)
+	if err != nil {
+		return toolError{err}
+	}
+	r, err := check.Run(s, check.All(), c.env.Now().Sub(start))
+	var unknown *expect.NameError
+	switch {
+	case errors.As(err, &unknown):
+		return notKnown(unknown)
+	case err != nil:
+		return toolError{err}
+	}
+	c.code = r.ExitCode()
+	return write("the report", c.report(r, f.output))
+}
+
+// look takes the snapshot and shows how far it is.
+func (c *command) look(ctx context.Context, q fact.Question, timeout time.Duration) (*fact.Snapshot, error) {
+	p := c.progress()
+	defer p.clear()
+	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
+		Home: c.env.Home, Timeout: timeout, Now: c.env.Now, Version: Version()}, p.say)
+}
+
+// notKnown adds what a name with a dot may have meant.
+func notKnown(e *expect.NameError) error {
+	if strings.Contains(e.Name, ".") && len(e.Near) == 0 && e.Why == "" {
+		return usagef("%w; a place outside the Swarm cannot be asked about yet", e)
+	}
+	return usageError{e}
+}
+
+// report writes the whole report in one go.
+func (c *command) report(r *check.Report, format string) error {
+	var b strings.Builder
+	var err error
+	switch format {
+	case "json":
+		err = render.JSON(&b, r)
+	case "junit":
+		err = render.JUnit(&b, r)
+	default:
+		err = render.Text(&b, r, c.options())
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(c.env.Stdout, b.String())
+	return err
+}
+
+// progress is one line on a terminal that is written over and over.
+type progress struct {
+	to    io.Writer
+	width int
+}
+
+func (c *command) progress() *progress {
+	p := &progress{to: c.env.Stderr, width: c.env.Width(c.env.Stderr)}
+	if c.env.Getenv("TERM") == "dumb" {
+		p.width = 0
+	}
+	return p
+}
+
+// say may be called from several goroutines, one line each at a time.
+func (p *progress) say(what string) {
+	if p.width > 4 {
+		fmt.Fprintf(p.to, "\r\x1b[K%s …", render.Cut(render.Clean(what), p.width-4))
+	}
+}
+
+func (p *progress) clear() {
+	if p.width > 4 {
+		fmt.Fprint(p.to, "\r\x1b[K")
+	}
+}

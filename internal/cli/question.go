@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"fairway/internal/fact"
+)
+
+// usageError is a command that was typed wrong: exit code 2.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// grammar is said where an argument was not understood.
+const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID or a container"
+
+// question reads the arguments of diagnose.
+func question(args []string) (fact.Question, error) {
+	switch {
+	case len(args) == 0:
+		return fact.Question{}, usagef("TO is missing: %s", grammar)
+	case strings.HasPrefix(args[0], ":"), strings.HasPrefix(args[len(args)-1], ":"):
+		return fact.Question{}, usagef("a published port (%s) cannot be asked about yet: name the service behind it, as in `fairway diagnose web api:8080`", port(args))
+	case len(args) > 2:
+		return fact.Question{}, usagef("%d arguments are too many: %s", len(args), grammar)
+	}
+	var q fact.Question
+	if len(args) == 2 {
+		if q.From = args[0]; q.From == "" || strings.Contains(q.From, ":") {
+			return q, usagef("FROM %q is not a name: a port belongs to TO; %s", q.From, grammar)
+		}
+	}
+	return target(q, args[len(args)-1])
+}
+
+func port(args []string) string {
+	for _, a := range args {
+		if strings.HasPrefix(a, ":") {
+			return a
+		}
+	}
+	return ""
+}
+
+// target reads TO[:port[/protocol]] into the question.
+func target(q fact.Question, to string) (fact.Question, error) {
+	if outside(to) {
+		return q, usagef("a place outside the Swarm (%s) cannot be asked about yet: %s", to, grammar)
+	}
+	name, rest, found := strings.Cut(to, ":")
+	q.To, q.Proto = name, "tcp"
+	if name == "" {
+		return q, usagef("TO is empty: %s", grammar)
+	}
+	if !found {
+		if before, after, slash := strings.Cut(name, "/"); slash {
+			return q, usagef("TO %q has no port: write %s:PORT/%s", to, before, after)
+		}
+		return q, nil
+	}
+	number, proto, given := strings.Cut(rest, "/")
+	if given {
+		q.Proto = proto
+	}
+	if q.Proto != "tcp" && q.Proto != "udp" {
+		return q, usagef("protocol %q of TO %q is neither tcp nor udp", proto, to)
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	switch {
+	case err != nil && !digits(number):
+		return q, usagef("port %q of TO %q is not a number", number, to)
+	case err != nil || n < 1 || n > 65535:
+		return q, usagef("port %s of TO %q is out of range: 1 to 65535", number, to)
+	}
+	q.Port = uint16(n)
+	return q, nil
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// outside reports whether TO is an address or a URL, which no service, task or
+// container is called by.
+func outside(to string) bool {
+	if strings.Contains(to, "://") || strings.HasPrefix(to, "[") {
+		return true
+	}
+	if _, err := netip.ParseAddr(to); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(to)
+	return err == nil
+}
