@@ -15,6 +15,9 @@ func All() []*Check {
 
 		// The overlay, believed against held.
 		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)
+		DataPathPortMismatch,
+		OverlayMTUMisconfigured,
+		OverlayPortDown,
 		PeerNotProgrammed,
 		FDBMissing,
 		FDBStaleVTEP,

@@ -77,7 +77,8 @@ type port struct {
 	Subject
 	Task    fact.TaskID
 	Sandbox *fact.NetNS
-	Addr    netip.Addr
+	Prefix  netip.Prefix
+	MAC     fact.MAC
 	// Inner is the interface with the endpoint's address, nil when none has it;
 	// Outer is its other end, nil when it is not in the overlay's namespace.
 	Inner, Outer *fact.Link
@@ -88,7 +89,7 @@ type port struct {
 func (in *In) ports(node *fact.Node, net *fact.EngineNetwork, ns *fact.NetNS) []port {
 	var out []port
 	for _, e := range net.Endpoints {
-		p := port{Subject: Subject{Kind: "container", ID: e.Key, Name: e.Name}, Addr: e.Addr.Addr(), Sandbox: sandboxOf(node.Kernel, net, e.Key)}
+		p := port{Subject: Subject{Kind: "container", ID: e.Key, Name: e.Name}, Prefix: e.Addr, MAC: e.MAC, Sandbox: sandboxOf(node.Kernel, net, e.Key)}
 		if n, ok := expect.ParseTaskName(e.Name); ok {
 			p.Task, p.Subject = n.Task, Subject{Kind: "task", ID: string(n.Task), Name: e.Name}
 			if t := in.Wanted.Task(n.Task); in.Wanted != nil && (t == nil || !t.Running()) {
@@ -101,10 +102,10 @@ func (in *In) ports(node *fact.Node, net *fact.EngineNetwork, ns *fact.NetNS) []
 			}
 			continue
 		}
-		if !p.Addr.IsValid() || !in.Can(node, p.Sandbox.Name, fact.KindLinks) {
+		if !p.Prefix.IsValid() || !in.Can(node, p.Sandbox.Name, fact.KindLinks) {
 			continue
 		}
-		if p.Inner = p.Sandbox.LinkWith(p.Addr); p.Inner != nil && p.Inner.PeerIndex != 0 {
+		if p.Inner = p.Sandbox.LinkWith(p.Prefix.Addr()); p.Inner != nil && p.Inner.PeerIndex != 0 {
 			if l := ns.Link(p.Inner.PeerIndex); l != nil && l.Kind == "veth" {
 				p.Outer = l
 			}
@@ -114,7 +115,9 @@ func (in *In) ports(node *fact.Node, net *fact.EngineNetwork, ns *fact.NetNS) []
 		}
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b port) int { return cmp.Or(a.Addr.Compare(b.Addr), strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b port) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), strings.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
@@ -142,4 +145,12 @@ func tasksWith(net *fact.EngineNetwork, mac fact.MAC) []fact.TaskID {
 		}
 	}
 	return out
+}
+
+// failedWith reports whether a probe from or to a task failed; for an endpoint
+// that is no task's, whether any did.
+func (in *In) failedWith(task fact.TaskID) bool {
+	return slices.ContainsFunc(in.Seen.TCP, func(p fact.TCPProbe) bool {
+		return failed(p.Outcome) && (task == "" || p.From.Task == task || p.To == task)
+	})
 }
