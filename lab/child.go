@@ -62,14 +62,14 @@ func runNode(specFile string) error {
 	return nil
 }
 
-// mount is one mount to make; an empty kind is a bind.
-type mount struct {
+// nodeMount is one mount to make; an empty kind is a bind.
+type nodeMount struct {
 	kind, from, to string
 	flags          uintptr
 	data           string
 }
 
-func (m mount) do() error {
+func (m nodeMount) do() error {
 	if err := os.MkdirAll(m.to, 0o755); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (m mount) do() error {
 	return nil
 }
 
-func mountAll(ms []mount) error {
+func mountAll(ms []nodeMount) error {
 	for _, m := range ms {
 		if err := m.do(); err != nil {
 			return err
@@ -97,7 +97,7 @@ func mountRoot(s nodeSpec, root string) error {
 		}
 	}
 	data := fmt.Sprintf("lowerdir=%s,upperdir=%s/up,workdir=%s/work", strings.Join(s.Lower, ":"), own, own)
-	return mountAll([]mount{
+	return mountAll([]nodeMount{
 		{to: "/", flags: unix.MS_REC | unix.MS_PRIVATE},
 		{kind: "overlay", from: "overlay", to: root, data: data},
 		{to: root, flags: unix.MS_PRIVATE},
@@ -108,7 +108,7 @@ func mountRoot(s nodeSpec, root string) error {
 // mounts otherwise. The cgroup tree is the machine's, because dockerd needs the real one.
 func mountInside(s nodeSpec, root string) error {
 	at := func(p string) string { return filepath.Join(root, p) }
-	ms := []mount{
+	ms := []nodeMount{
 		{kind: "proc", from: "proc", to: at("proc")},
 		{kind: "sysfs", from: "sysfs", to: at("sys")},
 		{from: "/sys/fs/cgroup", to: at("sys/fs/cgroup"), flags: unix.MS_BIND | unix.MS_REC},
@@ -121,7 +121,7 @@ func mountInside(s nodeSpec, root string) error {
 		{from: s.State, to: at("lab"), flags: unix.MS_BIND},
 	}
 	if _, err := os.Stat("/lib/modules"); err == nil { // so that the engine can ask for vxlan and the like
-		ms = append(ms, mount{from: "/lib/modules", to: at("lib/modules"), flags: unix.MS_BIND})
+		ms = append(ms, nodeMount{from: "/lib/modules", to: at("lib/modules"), flags: unix.MS_BIND})
 	}
 	return mountAll(ms)
 }
