@@ -48,13 +48,27 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 				p.TCP = append(p.TCP, connects(src, &to, net, addr, sc)...)
 				if k := (ladderKey{src.Node, net, to.Node}); to.Node != from.Node && !ladder[k] {
 					ladder[k] = true
-					p.MTU = append(p.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr})
+					p.MTU = append(p.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr, MTU: linkMTU(s, &from, net)})
 				}
 			}
 		}
 	}
 	p.Peers = peers(s, sc)
 	return p
+}
+
+// linkMTU is the MTU of an end's interface on a network, where a ladder starts;
+// what the engine should have given it when the link was not read.
+func linkMTU(s *fact.Snapshot, e *End, net fact.NetworkID) int {
+	if ns := Sandbox(s, e); ns != nil {
+		if l := ns.LinkWith(e.Addr(net)); l != nil {
+			return l.MTU
+		}
+	}
+	if n := Network(s, net); n != nil {
+		return OverlayMTU(n)
+	}
+	return 1500 - VXLANOverhead
 }
 
 type ladderKey struct {
