@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -130,32 +129,6 @@ func overUDP(ctx context.Context, in Sockets, server netip.AddrPort, packet []by
 		return err == nil
 	})
 	return r, true, err
-}
-
-// receive hands each datagram to accept until it says true. cut says that the
-// datagram was longer than buf. The kernel's word ends it, and so does the
-// context.
-func (s *socket) receive(ctx context.Context, buf []byte, accept func(b []byte, cut bool) bool) error {
-	var result error
-	wait := s.raw.Read(func(fd uintptr) bool {
-		for {
-			n, _, flags, _, err := unix.Recvmsg(int(fd), buf, nil, 0)
-			switch {
-			case errors.Is(err, unix.EAGAIN):
-				return false
-			case errors.Is(err, unix.EINTR):
-			case err != nil:
-				result = err
-				return true
-			case accept(buf[:n], flags&unix.MSG_TRUNC != 0):
-				return true
-			case ctx.Err() != nil: // a flood never runs dry
-				result = os.ErrDeadlineExceeded
-				return true
-			}
-		}
-	})
-	return errors.Join(wait, result)
 }
 
 // overTCP asks the same question on a stream: two bytes of length, then the

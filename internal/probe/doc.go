@@ -64,8 +64,10 @@ func each(n int, do func(i int)) {
 }
 
 // race calls try, and after a silence of quiet a second time beside the first.
-// The first call to return true decides and the other is cancelled; both end at
-// the limit, counted from the start of the first. An attempt that returns false
+// The first answer decides and the other call is cancelled, unless an answer to
+// the earlier one turns out to lie there too: on a busy machine the later one
+// may be noticed first. Both end at the limit, counted from the start of the
+// first. A call returns true when it was answered; one that returns false
 // before the limit could not be made; a first one is then not followed by a
 // second. Answers are in the order of starting; won is -1 when nothing came.
 func race[A any](ctx context.Context, quiet time.Duration, try func(ctx context.Context, nth int) (A, bool)) (answers []A, won int) {
@@ -97,7 +99,7 @@ func race[A any](ctx context.Context, quiet time.Duration, try func(ctx context.
 		case e := <-ends:
 			running--
 			answers[e.nth] = e.a
-			if e.ok && won < 0 {
+			if e.ok && (won < 0 || e.nth < won) {
 				won = e.nth
 				cancel()
 			}

@@ -18,6 +18,10 @@ const (
 	// echoWait is how long an echo may take before it is sent again, and then
 	// before it counts as lost.
 	echoWait = 250 * time.Millisecond
+	// arpWait is how long the last echo of a silent path may take. With the
+	// waits before, it outlasts an ARP request that got lost: the kernel asks
+	// again after 1 s, and then sends what it kept.
+	arpWait = 750 * time.Millisecond
 	// shortest is the least such wait once the round trip is known.
 	shortest = 100 * time.Millisecond
 )
@@ -88,13 +92,15 @@ func (l *ladder) open(sizes []int) []int {
 // until the border is exact or ctx has no time left for a round. Every size is
 // sent at most twice, and is lost only when both waits were waited out.
 func (l *ladder) climb(ctx context.Context, mtu int, send echoes) error {
-	opening := [][]int{{mtu}, {mtu, smallest}, {smallest}}
-	for _, sizes := range opening {
-		if sizes = l.open(sizes); len(sizes) == 0 {
-			continue
-		}
-		if err := send(ctx, sizes, echoWait); err != nil {
-			return err
+	opening := []struct {
+		sizes []int
+		wait  time.Duration
+	}{{[]int{mtu}, echoWait}, {[]int{mtu, smallest}, echoWait}, {[]int{smallest}, arpWait}}
+	for _, o := range opening {
+		if sizes := l.open(o.sizes); len(sizes) > 0 {
+			if err := send(ctx, sizes, o.wait); err != nil {
+				return err
+			}
 		}
 	}
 	if ctx.Err() != nil {

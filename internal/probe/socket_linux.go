@@ -16,6 +16,9 @@ import (
 	"fairway/internal/fact"
 )
 
+// burst bounds what is read at one go, since a flood never runs dry.
+const burst = 256
+
 // socket is a descriptor on the network poller: waiting for it parks a
 // goroutine, not a thread.
 type socket struct {
@@ -59,13 +62,29 @@ func (s *socket) control(f func(fd int)) {
 	_ = s.raw.Control(func(fd uintptr) { f(int(fd)) })
 }
 
+// until waits for the socket until done says true or the context ends, and asks
+// done once more at the end: on a busy machine the answer may lie there unread
+// when the time is over. A nil error means that done said true.
+func (s *socket) until(wait func(f func(fd uintptr) bool) error, done func(fd int) bool) error {
+	ready := func(fd uintptr) bool { return done(int(fd)) }
+	err := wait(ready)
+	if err != nil {
+		s.control(func(fd int) {
+			if done(fd) {
+				err = nil
+			}
+		})
+	}
+	return err
+}
+
 // connected waits for the end of a connect that is under way: nil when it
 // stands, the kernel's word when it failed, os.ErrDeadlineExceeded at the end
 // of the context.
 func (s *socket) connected() error {
 	var result error
-	wait := s.raw.Write(func(fd uintptr) bool {
-		code, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	wait := s.until(s.raw.Write, func(fd int) bool {
+		code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		if err == nil && code != 0 {
 			err = syscall.Errno(code)
 		}
@@ -74,10 +93,43 @@ func (s *socket) connected() error {
 			return true
 		}
 		// The poller may wake us for nothing: only a peer is proof.
-		_, err = unix.Getpeername(int(fd))
+		_, err = unix.Getpeername(fd)
 		return err == nil
 	})
 	return errors.Join(wait, result)
+}
+
+// receive hands each datagram to accept until it says true. cut says that the
+// datagram was longer than buf. The kernel's word ends it, and so does the
+// context.
+func (s *socket) receive(ctx context.Context, buf []byte, accept func(b []byte, cut bool) bool) error {
+	var result error
+	for {
+		more := false
+		wait := s.until(s.raw.Read, func(fd int) bool {
+			for range burst {
+				n, _, flags, _, err := unix.Recvmsg(fd, buf, nil, 0)
+				switch {
+				case errors.Is(err, unix.EAGAIN):
+					return false
+				case errors.Is(err, unix.EINTR):
+				case err != nil:
+					result = err
+					return true
+				case accept(buf[:n], flags&unix.MSG_TRUNC != 0):
+					return true
+				}
+			}
+			more = true
+			return true
+		})
+		switch {
+		case !more || wait != nil:
+			return errors.Join(wait, result)
+		case ctx.Err() != nil:
+			return os.ErrDeadlineExceeded
+		}
+	}
 }
 
 // unsent reports whether something this socket sent is still in a queue of this

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -116,6 +117,29 @@ func wire(t testing.TB, a *netns.NS, linkA, addrA string, b *netns.NS, linkB, ad
 		t.Fatal(err)
 	}
 	ip(t, b, "addr add "+addrB+" dev "+linkB, "link set "+linkB+" up")
+	carrier(t, a, linkA)
+	carrier(t, b, linkB)
+}
+
+// carrier waits until a link really sends: the kernel turns it on a little
+// after both ends are up, and drops until then, the first ARP request too.
+func carrier(t testing.TB, ns *netns.NS, link string) {
+	t.Helper()
+	for range 500 {
+		var out []byte
+		err := ns.Do(func() (err error) {
+			out, err = exec.Command("ip", "-o", "link", "show", "dev", link).CombinedOutput()
+			return err
+		})
+		if err != nil {
+			t.Fatalf("ip link show %s: %v: %s", link, err, out)
+		}
+		if strings.Contains(string(out), "state UP") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("link %s has no carrier", link)
 }
 
 // street is client (10.9.1.2) — router (10.9.1.1, 10.9.2.1) — server (10.9.2.2).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -187,8 +188,8 @@ func TestTCPStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(500*time.Millisecond, cancel)
 	ask := []fact.TCPProbe{{Target: silent}, {Target: open}}
-	for range 1000 {
-		ask = append(ask, fact.TCPProbe{From: fact.Source{NetNS: "x"}, Target: silent})
+	for i := range 1000 {
+		ask = append(ask, fact.TCPProbe{From: fact.Source{NetNS: strconv.Itoa(i)}, Target: silent})
 	}
 	start := time.Now()
 	seen := from(plain{}).TCP(ctx, ask)
