@@ -3,6 +3,7 @@ package collect
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -41,7 +42,7 @@ func oneFile(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if h.Typeflag != tar.TypeReg {
-		return nil, fmt.Errorf("it is no regular file")
+		return nil, errors.New("it is no regular file")
 	}
 	if h.Size > maxFile {
 		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)

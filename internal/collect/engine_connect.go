@@ -102,8 +102,18 @@ func (e *Engine) noEngine(ctx context.Context, err error) error {
 		return fmt.Errorf("the engine at %s does not speak TLS: unset DOCKER_TLS and DOCKER_TLS_VERIFY, or use its TLS port", e.host)
 	case has("HTTP request to an HTTPS server"), has("TLS-enabled daemon without TLS"):
 		return fmt.Errorf("the engine at %s speaks TLS only: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use a context that has the certificates", e.host)
+	case has("stderr="):
+		_, said, _ := strings.Cut(text, "stderr=")
+		return fmt.Errorf("no way to the engine at %s (ssh says: %s): see that `ssh … docker version` works there without a password", e.host, clean(said))
 	case client.IsErrConnectionFailed(err):
-		return fmt.Errorf("no engine answers at %s (%s): start Docker there, or say where it is with --host or --context", e.host, clean(text))
+		why := " (" + clean(strings.TrimPrefix(text, "error during connect: ")) + ")"
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			why = " (it does not exist)"
+		case has("Cannot connect to the Docker daemon"):
+			why = ""
+		}
+		return fmt.Errorf("no engine answers at %s%s: start Docker there, or say where it is with --host or --context", e.host, why)
 	}
 	return fmt.Errorf("greet the engine at %s: %s", e.host, clean(text))
 }
