@@ -63,6 +63,8 @@ func bug(stderr io.Writer, code *int) {
 // code 1.
 type toolError struct{ error }
 
+func (e toolError) Unwrap() error { return e.error }
+
 // command is one run of the command line.
 type command struct {
 	env Env

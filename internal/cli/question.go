@@ -12,6 +12,8 @@ import (
 // usageError is a command that was typed wrong: exit code 2.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // grammar is said where an argument was not understood.

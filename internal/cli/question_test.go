@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"errors"
+	"testing"
+
+	"fairway/internal/fact"
+)
+
+func TestQuestion(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want fact.Question
+	}{
+		{[]string{"api"}, fact.Question{To: "api", Proto: "tcp"}},
+		{[]string{"web", "api:8080"}, fact.Question{From: "web", To: "api", Port: 8080, Proto: "tcp"}},
+		{[]string{"web.2", "dns.1:53/udp"}, fact.Question{From: "web.2", To: "dns.1", Port: 53, Proto: "udp"}},
+		{[]string{"shop.example.com:65535/tcp"}, fact.Question{To: "shop.example.com", Port: 65535, Proto: "tcp"}},
+	} {
+		if got, err := question(row.args); err != nil || got != row.want {
+			t.Errorf("%q: %+v, %v; want %+v", row.args, got, err, row.want)
+		}
+	}
+}
+
+func TestQuestionRefuses(t *testing.T) {
+	for _, args := range [][]string{nil, {""}, {":80"}, {":80", "web", "api"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
+		{"api:"}, {"api:0"}, {"api:65536"}, {"api:99999999999999999999"}, {"api:-1"}, {"api:+80"}, {"api:http"}, {"api:80/sctp"}, {"api:80/"}, {"api/udp"},
+		{"api:80:90"}, {"10.0.0.1"}, {"10.0.0.1:80"}, {"::1"}, {"[::1]:80"}, {"https://example.com"}} {
+		q, err := question(args)
+		var usage usageError
+		if !errors.As(err, &usage) {
+			t.Errorf("%q: %+v, %v; want a usage error", args, q, err)
+		}
+	}
+}
+
+func FuzzQuestion(f *testing.F) {
+	f.Add("web", "api:8080/udp")
+	f.Add("", ":80")
+	f.Fuzz(func(t *testing.T, from, to string) {
+		q, err := question([]string{from, to})
+		if err == nil && (q.To == "" || q.From != from || q.Proto != "tcp" && q.Proto != "udp") {
+			t.Errorf("%q %q: %+v", from, to, q)
+		}
+	})
+}
