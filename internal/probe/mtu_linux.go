@@ -18,10 +18,11 @@ import (
 
 // MTU finds, for each Target, the largest IP packet with don't-fragment set
 // that an echo answers, starting at MTU, in at most 2 s. One packet is enough
-// when nothing is wrong; what is silent costs 1.25 s. The way back is tested only as far as the target's
-// kernel sets don't-fragment on replies: Linux does not, so a router there may
-// fragment them. A router's "fragmentation needed" is remembered by the kernel
-// of the namespace for 10 minutes, as after any traffic. IPv4 only.
+// when nothing is wrong; a path that answers no echo costs 1.25 s. The way back
+// is tested only as far as the target's kernel sets don't-fragment on replies:
+// Linux does not, so a router there may fragment them. A router's "fragmentation
+// needed" is remembered by the kernel of the namespace for 10 minutes, as after
+// any traffic. IPv4 only.
 func (p *Prober) MTU(ctx context.Context, ask []fact.MTUProbe) []fact.MTUProbe {
 	seen := append([]fact.MTUProbe(nil), ask...)
 	each(len(seen), func(i int) {

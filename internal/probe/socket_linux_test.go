@@ -108,7 +108,32 @@ func TestParseRefusal(t *testing.T) {
 	if r, ok := parseRefusal(b); !ok || r.errno != unix.EHOSTUNREACH || r.icmp == nil || *r.icmp != want {
 		t.Errorf("got %+v", r)
 	}
-	for n := range b {
-		parseRefusal(b[:n]) // must not panic
-	}
+}
+
+func FuzzParseRefusal(f *testing.F) {
+	f.Add(make([]byte, 16))
+	f.Add([]byte{90, 0, 0, 0, 2, 3, 4, 0, 20, 5, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 10, 9, 1, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, ok := parseRefusal(b); ok && r.icmp != nil && r.icmp.From.Is4In6() {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+// Whatever a router quotes, it can only speak of sizes that were sent, and only
+// of smaller ones that would do.
+func FuzzRefusedEcho(f *testing.F) {
+	f.Add(uint32(1300), []byte{8, 0, 0, 0, 0, 7, 0, 1})
+	f.Fuzz(func(t *testing.T, fits uint32, quoted []byte) {
+		e := &echo{ladder: newLadder(), id: 7, sent: []sentEcho{{size: 1450}, {size: 700}}}
+		e.refused(refusal{errno: unix.EMSGSIZE, icmp: &fact.ICMPError{Type: 3, Code: 4}, info: fits, quoted: quoted})
+		for size := range e.ladder.tooBig {
+			if size != 1450 && size != 700 {
+				t.Errorf("size %d was never sent", size)
+			}
+		}
+		if told := e.ladder.told; told != 0 && (told < smallest || told >= 1450) {
+			t.Errorf("told %d", told)
+		}
+	})
 }
