@@ -66,6 +66,16 @@ func Faults() []Fault {
 		appBoundToOneNetwork(),
 		appAcceptQueueOverflow(),
 		ipvsKernelMissing(),
+		overlayMTUOption(),
+		overlayMTUSandbox(),
+		dataPathPortMismatch(),
+		dnsResolverDead(),
+		dnsResolvConfOverridden(),
+		dnsNameCollisionAlias(),
+		dnsNameCollisionContainer(),
+		duplicateIP(),
+		underlayMTUBlackhole(),
+		underlayPeerUnreachable(),
 	}
 }
 
