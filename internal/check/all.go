@@ -9,6 +9,7 @@ func All() []*Check {
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)
+		UnderlayPeerUnreachable,
 
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -150,13 +149,11 @@ func (l *look) hold(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.request = req
 }
 
-// underlay lists the addresses of the other nodes on the path.
+// underlay lists the addresses of the other nodes that the question needs.
 func underlay(s *fact.Snapshot, sc *expect.Scope) []netip.Addr {
 	var out []netip.Addr
-	for _, id := range expect.PathNodes(sc) {
-		if a := expect.VTEP(s, id); id != s.Here && a.IsValid() && !slices.Contains(out, a) {
-			out = append(out, a)
-		}
+	for _, p := range expect.Peers(s, sc, &s.Nodes[0]) {
+		out = append(out, p.Addr)
 	}
 	return out
 }

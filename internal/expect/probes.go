@@ -118,27 +118,27 @@ func connects(src fact.Source, to *End, net fact.NetworkID, addr netip.Addr, sc 
 	return out
 }
 
-// peers asks, from this host, every other node that holds an end.
+// peers asks, from this host, every other node the question needs.
 func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
 	here := s.Node(s.Here)
 	if here == nil || here.Kernel == nil || s.Here == "" {
 		return nil
 	}
 	var out []fact.PeerProbe
-	for _, id := range PathNodes(sc) {
-		if id == s.Here {
-			continue
-		}
-		addr := VTEP(s, id)
-		if !addr.IsValid() {
-			continue
-		}
-		out = append(out, fact.PeerProbe{Node: here.Name, Peer: id, What: "gossip", Target: netip.AddrPortFrom(addr, GossipPort)})
-		if n := s.Wanted.Node(id); n != nil && n.Role == "manager" {
-			out = append(out, fact.PeerProbe{Node: here.Name, Peer: id, What: "manager", Target: netip.AddrPortFrom(addr, ManagerPort)})
+	for _, p := range Peers(s, sc, here) {
+		out = append(out, fact.PeerProbe{Node: here.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Addr, GossipPort)})
+		if isManager(s, here.Engine, &p) {
+			out = append(out, fact.PeerProbe{Node: here.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Addr, ManagerPort)})
 		}
 	}
 	return out
+}
+
+func isManager(s *fact.Snapshot, e *fact.Engine, p *Peer) bool {
+	if n := s.Wanted.Node(p.ID); n != nil {
+		return n.Role == "manager"
+	}
+	return e != nil && slices.ContainsFunc(e.Swarm.Managers, func(m netip.AddrPort) bool { return m.Addr() == p.Addr })
 }
 
 // PathNodes lists the nodes that hold an end of the question, in the order of

@@ -1,0 +1,136 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// pair is a node and a peer of it, judged from the node's side.
+type pair struct {
+	Node     *fact.Node
+	Peer     expect.Peer
+	Evidence []Evidence
+	// Tasks are those whose traffic shows it.
+	Tasks []fact.TaskID
+	// Proof: the evidence needs no probe.
+	Proof bool
+}
+
+// fault is what a set of bad pairs comes to: one node that reaches none of its
+// peers, or one pair.
+type fault struct {
+	Pairs []pair
+	Finding
+}
+
+// blame turns bad pairs into as few faults as possible. A bad row or column of
+// the matrix, with at least two pairs and no good one, is its node's.
+// A pair that is bad both ways is told once.
+func (in *In) blame(bad, good []pair) []fault {
+	var out []fault
+	slices.SortFunc(bad, func(a, b pair) int {
+		return cmp.Or(strings.Compare(a.Node.Name, b.Node.Name), strings.Compare(a.Peer.Name, b.Peer.Name))
+	})
+	for len(bad) > 0 {
+		whole := wholeNode(bad, good)
+		first := &bad[0]
+		var group []pair
+		bad = slices.DeleteFunc(bad, func(p pair) bool {
+			same := p.touches(whole) || whole == "" && p.touches(first.Node.Name) && p.touches(first.Peer.Name)
+			if same {
+				group = append(group, p)
+			}
+			return same
+		})
+		out = append(out, in.faultOf(group, whole))
+	}
+	return out
+}
+
+func (p *pair) touches(name string) bool { return p.Node.Name == name || p.Peer.Name == name }
+
+// wholeNode is a node that reaches none of at least two others, or that none of
+// them reaches; empty when there is none.
+func wholeNode(bad, good []pair) string {
+	from := func(p *pair) (string, string) { return p.Node.Name, p.Peer.Name }
+	to := func(p *pair) (string, string) { return p.Peer.Name, p.Node.Name }
+	for _, side := range []func(*pair) (string, string){from, to} {
+		for i := range bad {
+			name, _ := side(&bad[i])
+			var others []string
+			for k := range bad {
+				if n, o := side(&bad[k]); n == name && !slices.Contains(others, o) {
+					others = append(others, o)
+				}
+			}
+			fine := slices.ContainsFunc(good, func(p pair) bool { n, _ := side(&p); return n == name })
+			if len(others) > 1 && !fine {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// faultOf starts the finding of a group: Peer and the peer as subject for a
+// pair, the node itself where it is bad with all.
+func (in *In) faultOf(group []pair, whole string) fault {
+	p := &group[0]
+	f := fault{Pairs: group, Finding: Finding{Certainty: Strong, Node: p.Node.Name, Peer: p.Peer.Name,
+		Subject: Subject{Kind: "node", ID: string(p.Peer.ID), Name: p.Peer.Name}}}
+	if whole != "" {
+		f.Node, f.Peer = whole, ""
+		f.Subject = Subject{Kind: "node", ID: string(nodeNamed(in.Snapshot, whole)), Name: whole}
+	}
+	for _, p := range group {
+		f.Evidence = append(f.Evidence, p.Evidence...)
+		f.Tasks = append(f.Tasks, p.Tasks...)
+		f.Nodes = append(f.Nodes, p.Node.ID)
+		if p.Peer.ID != "" {
+			f.Nodes = append(f.Nodes, p.Peer.ID)
+		}
+		f.Structural = f.Structural || p.Proof
+	}
+	if f.Structural {
+		f.Certainty = Proof
+	}
+	return f
+}
+
+// between says who cannot reach whom: "n1 and n3", or "n1 and its peers n2, n3".
+func (f *fault) between() string {
+	if f.Peer != "" {
+		return f.Node + " and " + f.Peer
+	}
+	var names []string
+	for _, p := range f.Pairs {
+		n := p.Peer.Name
+		if n == f.Node {
+			n = p.Node.Name
+		}
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return f.Node + " and its peers " + strings.Join(names, ", ")
+}
+
+// asked returns the probes from a node to a peer's underlay address.
+func (in *In) asked(node *fact.Node, peer *expect.Peer, what string) []fact.PeerProbe {
+	var out []fact.PeerProbe
+	for _, p := range in.Seen.Peers {
+		if p.Node == node.Name && p.Target.Addr() == peer.Addr && (what == "" || p.What == what) && p.Outcome != fact.ProbeError {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// answered: somebody at the address answered, if only to refuse.
+func answered(p fact.PeerProbe) bool {
+	return p.Outcome == fact.Open || p.Outcome == fact.Refused && p.ICMP == nil
+}
