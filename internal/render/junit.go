@@ -137,7 +137,7 @@ func bodies(list []check.Cause) string {
 			fmt.Fprintf(&b, "%s: want %s, got %s\n", e.Where, e.Want, e.Got)
 		}
 		for _, p := range []struct{ name, text string }{{"confirm", c.Confirm}, {"relief", c.Relief}, {"impact", c.Impact}, {"fix", c.Fix}} {
-			fmt.Fprintf(&b, "%s: %s\n", p.name, p.text)
+			fmt.Fprintf(&b, "%s: %s\n", p.name, strings.ReplaceAll(p.text, "\n", "\n  "))
 		}
 		for _, e := range c.Explains {
 			fmt.Fprintf(&b, "follows: %s\n", e)

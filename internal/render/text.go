@@ -112,7 +112,7 @@ func (t *text) part(title, body string) {
 	if body == "" {
 		return
 	}
-	t.line(2, bold, title)
+	t.text(2, bold, title)
 	where := ""
 	for l := range strings.Lines(body) {
 		l = strings.TrimSpace(l)
