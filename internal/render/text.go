@@ -116,33 +116,46 @@ func (t *text) part(title, body string) {
 	where := ""
 	for l := range strings.Lines(body) {
 		l = strings.TrimSpace(l)
-		on, command, ok := command(l)
-		switch {
-		case l == "":
-		case !ok:
+		list := steps(l)
+		if list == nil {
 			t.text(4, plain, l)
 			where = ""
-		default:
-			if on != where && on != "" {
-				t.text(4, plain, on+":")
+		}
+		for _, st := range list {
+			if st.on != where && st.on != "" {
+				t.text(4, plain, st.on+":")
 			}
-			where = on
-			t.line(6, code, command)
+			where = st.on
+			t.line(6, code, st.command)
 		}
 	}
 }
 
-// command takes a line "on NODE: COMMAND" or "COMMAND" apart; a line that does
-// not start with a program that operators type is a sentence.
-func command(l string) (on, cmd string, ok bool) {
-	cmd = l
-	if strings.HasPrefix(l, "on ") {
-		if before, after, found := strings.Cut(l, ": "); found {
-			on, cmd = before, after
+// step is a command and where or when it is typed, "on n1" or "when its tasks
+// are gone"; empty: anywhere.
+type step struct{ on, command string }
+
+// steps takes a line like "on NODE: COMMAND; when WHAT: COMMAND" apart. It
+// returns nil for a sentence: a line whose first word is no program that
+// operators type.
+func steps(l string) []step {
+	var out []step
+	for seg := range strings.SplitSeq(l, "; ") {
+		on, cmd, found := strings.Cut(seg, ": ")
+		if first, _, _ := strings.Cut(on, " "); !found || !slices.Contains([]string{"on", "when", "then", "after"}, first) {
+			on, cmd = "", seg
 		}
+		if n := len(out); n > 0 && on == "" {
+			out[n-1].command += "; " + seg
+			continue
+		}
+		program, _, _ := strings.Cut(cmd, " ")
+		if !slices.Contains(programs, program) || strings.HasSuffix(cmd, ".") {
+			return nil
+		}
+		out = append(out, step{on, cmd})
 	}
-	program, _, _ := strings.Cut(cmd, " ")
-	return on, cmd, slices.Contains(programs, program) && !strings.HasSuffix(cmd, ".")
+	return out
 }
 
 // programs are those that relief, fix and confirm lines start with.

@@ -1,0 +1,47 @@
+package render
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestSteps(t *testing.T) {
+	for _, row := range []struct {
+		line string
+		want []step
+	}{
+		{"on n1: bridge fdb show dev vxlan0 | grep 02:42:0a:00:01:16", []step{{"on n1", "bridge fdb show dev vxlan0 | grep 02:42:0a:00:01:16"}}},
+		{"docker service ps api", []step{{"", "docker service ps api"}}},
+		{"on n1: ip route get 10.0.0.1; ip neigh show 10.0.0.1", []step{{"on n1", "ip route get 10.0.0.1; ip neigh show 10.0.0.1"}}},
+		{"on a manager: docker node update --availability drain n1; when its tasks are gone: docker node update --availability active n1",
+			[]step{{"on a manager", "docker node update --availability drain n1"}, {"when its tasks are gone", "docker node update --availability active n1"}}},
+		{"docker network inspect app; on n1: ip link show eth0", []step{{"", "docker network inspect app"}, {"on n1", "ip link show eth0"}}},
+		{"on n1: docker inspect -f 'a: b' x", []step{{"on n1", "docker inspect -f 'a: b' x"}}},
+		{"Put the row back by hand.", nil},
+		{"on n1: restart the engine in a quiet hour", nil},
+		{"docker keeps rows for a while.", nil},
+		{"", nil},
+	} {
+		if got := steps(row.line); !slices.Equal(got, row.want) {
+			t.Errorf("%q: %q, want %q", row.line, got, row.want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, row := range []struct {
+		text string
+		want []string
+	}{
+		{"one two three four five six", []string{"one two three four", "five six"}},
+		{"run `ip -d link show dev vxlan0` there", []string{"run", "`ip -d link show dev vxlan0`", "there"}},
+		{"a lone ` quotes nothing at all here", []string{"a lone ` quotes", "nothing at all here"}},
+		{"aaaaaaaaaaaaaaaaaaaaaaaaa b", []string{"aaaaaaaaaaaaaaaaaaaa", "aaaaa b"}},
+		{"漢字漢字漢字漢字漢字漢字", []string{"漢字漢字漢字漢字漢字", "漢字"}},
+		{" \n ", nil},
+	} {
+		if got := wrap(row.text, 20); !slices.Equal(got, row.want) {
+			t.Errorf("%q: %q, want %q", row.text, got, row.want)
+		}
+	}
+}
