@@ -68,27 +68,28 @@ type proof struct {
 func (p *proof) bySandbox() bool {
 	for i := range p.req.Engine.Containers {
 		c := &p.req.Engine.Containers[i]
-		want := addressesOf(c)
-		if handle := p.req.handleOf(c); handle != "" && len(want) > 0 && p.holds(handle, want) {
+		handle, want := p.req.handleOf(c), addressesOf(c)
+		if handle == "" || len(want) == 0 {
+			continue
+		}
+		p.tried++
+		held, err := holds(handle, want)
+		switch {
+		case held:
 			return true
+		case err == nil:
+			p.foreign++
+		case !errors.Is(err, fs.ErrNotExist) && p.refused == nil:
+			p.refused = err
 		}
 	}
 	return false
 }
 
 // holds reports whether the namespace behind a handle has one of the addresses.
-func (p *proof) holds(handle string, want []netip.Addr) bool {
-	p.tried++
+func holds(handle string, want []netip.Addr) (bool, error) {
 	got, err := addressesIn(handle)
-	switch {
-	case err == nil && slices.ContainsFunc(want, func(a netip.Addr) bool { return slices.Contains(got, a) }):
-		return true
-	case err == nil:
-		p.foreign++
-	case !errors.Is(err, fs.ErrNotExist) && p.refused == nil:
-		p.refused = err
-	}
-	return false
+	return slices.ContainsFunc(want, func(a netip.Addr) bool { return slices.Contains(got, a) }), err
 }
 
 func (p *proof) byProcess() bool {
@@ -130,7 +131,7 @@ func (p *proof) byBalancer() bool {
 			} else if e.Key != "lb-"+n.Name && e.Key != "lb-"+string(n.ID) {
 				continue
 			}
-			if p.holds(path.Join(p.req.dir(), balancer), []netip.Addr{e.Addr.Addr()}) {
+			if held, _ := holds(path.Join(p.req.dir(), balancer), []netip.Addr{e.Addr.Addr()}); held {
 				return true
 			}
 		}
@@ -154,7 +155,7 @@ func (p *proof) gap() *fact.Gap {
 		return p.req.notOurs(classOf(p.refused), p.refused.Error())
 	case p.foreign > 0:
 		return p.req.notOurs(fact.ClassUnsupported,
-			fmt.Sprintf("namespaces in %s do not hold the addresses the engine tells", dir))
+			fmt.Sprintf("%d namespaces in %s do not hold the addresses the engine tells", p.foreign, dir))
 	case p.tried > 0:
 		return p.req.notOurs(fact.ClassNotExist,
 			fmt.Sprintf("none of the %d namespaces the engine tells is in %s here", p.tried, dir))

@@ -95,11 +95,11 @@ func (s *space) readAddrs() error {
 
 // addrOf converts an address; one that is nil or unspecified gives the zero Addr.
 func addrOf(ip net.IP) netip.Addr {
-	a, ok := netip.AddrFromSlice(ip)
-	if !ok || a.IsUnspecified() {
+	a, _ := netip.AddrFromSlice(ip)
+	if a = a.Unmap(); !a.IsValid() || a.IsUnspecified() {
 		return netip.Addr{}
 	}
-	return a.Unmap()
+	return a
 }
 
 // prefixOf converts an address with its mask. What does not fit together gives
