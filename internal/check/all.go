@@ -9,10 +9,14 @@ func All() []*Check {
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)
+		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
+		UnderlayVXLANBlocked,
+		UnderlayMTUBlackhole,
 
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)
+		Gossip7946Blocked,
 
 		// The overlay, believed against held.
 		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)

@@ -134,3 +134,15 @@ func (in *In) asked(node *fact.Node, peer *expect.Peer, what string) []fact.Peer
 func answered(p fact.PeerProbe) bool {
 	return p.Outcome == fact.Open || p.Outcome == fact.Refused && p.ICMP == nil
 }
+
+// wantedOn lists the tasks that run on a node and have an address on a network.
+func (in *In) wantedOn(id fact.NodeID, net fact.NetworkID) []fact.TaskID {
+	var out []fact.TaskID
+	for i := range in.Wanted.Tasks {
+		if t := &in.Wanted.Tasks[i]; t.Node == id && t.Running() && t.Addr(net).IsValid() {
+			out = append(out, t.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

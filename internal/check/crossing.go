@@ -1,0 +1,132 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// crossing is what probes say about the overlay between two nodes.
+type crossing int
+
+const (
+	// crossedUnknown: nothing was tried, or it failed in some other way.
+	crossedUnknown crossing = iota
+	// crossedSome: at least one packet was answered.
+	crossedSome
+	// crossedNever: every connection was sent and none was answered by anybody.
+	crossedNever
+)
+
+// overlayPeers lists the nodes that own endpoints of an overlay, by what the
+// node's engine believes.
+func (in *In) overlayPeers(o *overlay) []expect.Peer {
+	var out []expect.Peer
+	for _, row := range expect.RemoteRows(in.Snapshot, o.Node, o.Net.ID) {
+		p := expect.Peer{ID: row.Node, Name: row.VTEP.String(), Addr: row.VTEP}
+		if row.Node != "" {
+			p.Name = in.NodeName(row.Node)
+		}
+		if !slices.ContainsFunc(out, func(q expect.Peer) bool { return q.Addr == p.Addr }) {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b expect.Peer) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// crossed judges the probes from a node to a peer's tasks and notes the tasks.
+// An echo that came back shows that packets pass, whatever TCP says.
+func (in *In) crossed(o *overlay, p *pair) crossing {
+	at := map[netip.Addr]bool{}
+	for _, row := range expect.RemoteRows(in.Snapshot, o.Node, o.Net.ID) {
+		at[row.IP] = at[row.IP] || row.VTEP == p.Peer.Addr
+	}
+	for _, m := range in.Seen.MTU {
+		if m.From.Node == o.Node.Name && m.Network == o.Net.ID && at[m.Target] && m.Passed > 0 {
+			return crossedSome
+		}
+	}
+	out := crossedUnknown
+	for _, t := range in.Seen.TCP {
+		if t.From.Node != o.Node.Name || t.Network != o.Net.ID || !at[t.Target.Addr()] || t.Outcome == fact.ProbeError {
+			continue
+		}
+		switch {
+		case t.Outcome == fact.Open || t.Outcome == fact.Refused:
+			return crossedSome
+		case t.Outcome != fact.Timeout || t.ICMP != nil || t.Unsent:
+			return crossedUnknown
+		}
+		out = crossedNever
+		for _, id := range []fact.TaskID{t.From.Task, t.To} {
+			if id != "" && !slices.Contains(p.Tasks, id) {
+				p.Tasks = append(p.Tasks, id)
+			}
+		}
+	}
+	slices.Sort(p.Tasks)
+	return out
+}
+
+// rowsRight: the kernel holds what the engine believes of every endpoint there.
+func (in *In) rowsRight(o *overlay, p *pair) bool {
+	for _, h := range in.heldRows() {
+		if h.Node != o.Node || h.Net != o.Net || h.VTEP != p.Peer.Addr {
+			continue
+		}
+		if h.Neigh == nil || h.Neigh.MAC != h.MAC || !slices.ContainsFunc(h.FDB, func(f fact.FDBEntry) bool { return f.Dst == h.VTEP }) {
+			return false
+		}
+	}
+	return true
+}
+
+// sent says how many packets the vxlan link sent during the probes, or dropped
+// itself, which is what a firewall on the way out of this host makes it do;
+// empty for none. ok is false where the counters were not read twice.
+func (o *overlay) sent(vx *fact.Link) (said string, ok bool) {
+	tx, dropped := o.NS.Counter(vx.Name, "tx_packets"), o.NS.Counter(vx.Name, "tx_dropped")
+	if tx == nil || !tx.Twice {
+		return "", false
+	}
+	switch {
+	case dropped != nil && dropped.Delta() > tx.Delta():
+		return fmt.Sprintf("%d packets dropped on the way out of %s itself (tx_dropped)", dropped.Delta(), o.Node.Name), true
+	case tx.Delta() > 0:
+		return fmt.Sprintf("%d packets sent (tx_packets), no answer", tx.Delta()), true
+	}
+	return "", true
+}
+
+// narrow is the command that makes a client send and ask for packets that pass:
+// what it announces when it connects binds the other end, too.
+func (in *In) narrow(node *fact.Node, m *fact.MTUProbe) string {
+	ns := node.Kernel.Named(m.From.NetNS)
+	if ns == nil || node.Engine.Network(m.Network) == nil {
+		return ""
+	}
+	for _, e := range node.Engine.Network(m.Network).Endpoints {
+		if l := ns.LinkWith(e.Addr.Addr()); l != nil && e.Key == string(m.From.Container) {
+			return fmt.Sprintf("on %s: %sip link set %s mtu %d", node.Name, Enter(ns.Name), l.Name, m.Passed)
+		}
+	}
+	return ""
+}
+
+// unladdered lists the ladders that should have been climbed and were not.
+func (in *In) unladdered() []fact.MTUProbe {
+	var out []fact.MTUProbe
+	for _, want := range expect.First(in.Snapshot, in.Scope).MTU {
+		if !slices.ContainsFunc(in.Seen.MTU, func(m fact.MTUProbe) bool {
+			return m.From.Node == want.From.Node && m.Network == want.Network && m.Target == want.Target
+		}) {
+			out = append(out, want)
+		}
+	}
+	return out
+}

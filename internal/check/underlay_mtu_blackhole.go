@@ -1,0 +1,117 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// UnderlayMTUBlackhole finds pairs of nodes between which packets that the
+// overlay's MTU allows get lost, while smaller ones pass.
+var UnderlayMTUBlackhole = &Check{
+	ID:    "underlay-mtu-blackhole",
+	Title: "large overlay packets get lost between nodes",
+	Doc: Doc{
+		Symptom: "Connections open and small messages pass; large answers, TLS handshakes and query results hang. Only between nodes, never on one.",
+		Cause: "The path between the hosts carries less than the overlay's MTU and the 50 bytes of VXLAN (70 over IPv6): a cloud network of 1460, a VPN, a tunnel. " +
+			"The router that drops the packet says so to nobody, or a firewall drops what it says.",
+		ByHand: "In the client's namespace `ping -M do -s SIZE TARGET` with growing sizes; then the same between the hosts' addresses: with 28 bytes of headers, 1472 must pass for an MTU of 1500.",
+		Relief: "Lower the MTU of the client's and the target's interface to what passes; it is in force at once.",
+		Fix:    "Make the network anew with com.docker.network.driver.mtu set to what the underlay really carries (the ingress network too), or raise the underlay's MTU.",
+	},
+	Needs:   []fact.Kind{fact.KindMTU},
+	Because: []string{"overlay-mtu-misconfigured", "encrypted-mtu"},
+	Run:     mtuBlackhole,
+}
+
+func mtuBlackhole(in *In) []Finding {
+	var bad, good []pair
+	smallest := map[string]fact.MTUProbe{}
+	for _, node := range in.Sighted {
+		for _, m := range in.Seen.MTU {
+			peer, ok := in.peerAt(node, m.Network, m.Target)
+			if m.From.Node != node.Name || !ok {
+				continue
+			}
+			p := pair{Node: node, Peer: peer, Tasks: []fact.TaskID{m.From.Task, m.To}}
+			switch {
+			case m.Passed == 0:
+				in.Blind("%s → %s: no echo of any size came back", node.Name, peer.Name)
+			case m.Failed > 0 && m.Failed <= m.MTU:
+				p.Evidence = in.rungs(node, &peer, &m)
+				bad = append(bad, p)
+				if old, seen := smallest[node.Name]; !seen || m.Passed < old.Passed {
+					smallest[node.Name] = m
+				}
+			default:
+				good = append(good, p)
+			}
+		}
+	}
+	for _, m := range in.unladdered() {
+		in.Blind("%s → %s: no packet sizes were tried", m.From.Node, m.Target)
+	}
+	var out []Finding
+	for _, f := range in.blame(bad, good) {
+		p := &f.Pairs[0]
+		m := smallest[p.Node.Name]
+		f.Probed = true
+		f.Message = fmt.Sprintf("overlay packets above %d bytes get lost between %s; the overlay allows %d", m.Passed, f.between(), m.MTU)
+		f.Confirm = fmt.Sprintf("on %s: %sping -M do -c 1 -W 1 -s %d %s (lost), -s %d (passes)", p.Node.Name, Enter(m.From.NetNS), m.Failed-28, m.Target, m.Passed-28)
+		f.Relief = in.narrow(p.Node, &m)
+		out = append(out, f.Finding)
+	}
+	return out
+}
+
+// peerAt is the other node that owns an address of an overlay; false where the
+// node itself does, or nobody knows.
+func (in *In) peerAt(node *fact.Node, net fact.NetworkID, a netip.Addr) (expect.Peer, bool) {
+	if node.Engine != nil {
+		for _, row := range expect.RemoteRows(in.Snapshot, node, net) {
+			if row.IP == a {
+				return expect.Peer{ID: row.Node, Name: in.peerOf(&heldRow{Row: row}), Addr: row.VTEP}, true
+			}
+		}
+	}
+	for _, id := range in.tasksAt(net, a) {
+		if t := in.Wanted.Task(id); t.Node != node.ID {
+			return expect.Peer{ID: t.Node, Name: in.NodeName(t.Node), Addr: expect.VTEP(in.Snapshot, t.Node)}, true
+		}
+	}
+	return expect.Peer{}, false
+}
+
+// rungs is what a ladder showed, with who told about it, and this host's own
+// interface where that is too narrow already.
+func (in *In) rungs(node *fact.Node, peer *expect.Peer, m *fact.MTUProbe) []Evidence {
+	where := fmt.Sprintf("%s → %s on %s", node.Name, peer.Name, in.NetworkName(m.Network))
+	out := []Evidence{{where, fmt.Sprintf("packets of %d bytes pass", m.MTU), fmt.Sprintf("%d pass, %d do not", m.Passed, m.Failed)}}
+	if m.ToldMTU > 0 && m.ToldBy.IsValid() {
+		out = append(out, Evidence{where, "no complaint", fmt.Sprintf("%s says that %d fit", m.ToldBy, m.ToldMTU)})
+	}
+	if link, mtu := wayTo(node, peer.Addr); link != "" && mtu < m.MTU+expect.VXLANOverhead {
+		out = append(out, Evidence{fmt.Sprintf("%s: %s towards %s", node.Name, link, peer.Name), fmt.Sprintf("mtu %d or more", m.MTU+expect.VXLANOverhead), fmt.Sprint("mtu ", mtu)})
+	}
+	return out
+}
+
+// wayTo is the interface a host uses for an address and what it, or the route,
+// carries; empty when nobody knows.
+func wayTo(node *fact.Node, a netip.Addr) (string, int) {
+	host := node.Kernel.Host()
+	if host == nil {
+		return "", 0
+	}
+	for _, l := range host.Lookups {
+		if link := host.Link(l.Link); l.Dst == a && link != nil {
+			if l.MTU > 0 {
+				return link.Name, min(l.MTU, link.MTU)
+			}
+			return link.Name, link.MTU
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,87 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// UnderlayVXLANBlocked finds pairs of nodes between which the overlay's UDP
+// packets get lost, although everything else between them works. Seen from one
+// side it cannot say whose firewall it is.
+var UnderlayVXLANBlocked = &Check{
+	ID:    "underlay-vxlan-udp-blocked",
+	Title: "overlay packets (VXLAN over UDP) get lost between nodes",
+	Doc: Doc{
+		Symptom: "Containers on the same node reach each other, containers on different nodes time out. Names resolve, all nodes are Ready. A published port answers only on nodes that run a task.",
+		Cause:   "A host firewall, a security group or a hypervisor drops the Swarm's data path port (UDP 4789 unless chosen at init), in one or both directions, while the gossip port passes.",
+		ByHand:  "`tcpdump -ni ETH udp port 4789` on both hosts while a container connects: packets that leave one host and do not come to the other are dropped between them; those that come and are not answered, by the firewall of the second. `iptables -nvL` shows counters of DROP rules.",
+		Relief:  "Let the port in and out on both nodes, before any other rule.",
+		Fix:     "Open the data path port among all nodes, both ways, in host firewalls and security groups.",
+	},
+	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB, fact.KindCounters,
+		fact.KindTCP, fact.KindMTU, fact.KindUnderlay},
+	Because: []string{"underlay-peer-unreachable", "data-path-port-mismatch", "overlay-port-down-or-unenslaved", "vni-mismatch",
+		"advertise-addr-wrong", "vtep-source-mismatch", "nic-tx-checksum-offload", "duplicate-ip-or-vip"},
+	Run: vxlanBlocked,
+}
+
+func vxlanBlocked(in *In) []Finding {
+	var bad, good []pair
+	for _, o := range in.overlays(fact.KindLinks, fact.KindCounters) {
+		for _, peer := range in.overlayPeers(&o) {
+			p := pair{Node: o.Node, Peer: peer}
+			switch in.crossed(&o, &p) {
+			case crossedNever:
+				in.lostOnTheWay(&o, &p)
+				if len(p.Evidence) > 0 {
+					bad = append(bad, p)
+				}
+			case crossedSome:
+				good = append(good, p)
+			}
+		}
+	}
+	var out []Finding
+	for _, f := range in.blame(bad, good) {
+		p := &f.Pairs[0]
+		port := expect.DataPathPort(in.Snapshot, p.Node)
+		f.Probed = true
+		f.Message = fmt.Sprintf("overlay packets (UDP %d) get lost between %s: TCP to the host passes, nothing on the overlay does", port, f.between())
+		f.Confirm = fmt.Sprintf("on %s: iptables -nvL | grep %d; on both ends: tcpdump -ni any udp port %d", p.Node.Name, port, port)
+		f.Relief = fmt.Sprintf("on %s: iptables -I INPUT -p udp --dport %d -j ACCEPT; iptables -I OUTPUT -p udp --dport %d -j ACCEPT", f.Node, port, port)
+		if f.Peer != "" {
+			f.Relief += fmt.Sprintf("\non %s: the same", f.Peer)
+		}
+		out = append(out, f.Finding)
+	}
+	return out
+}
+
+// lostOnTheWay adds evidence if all that this node holds for the peer is right,
+// the peer's host answers, and the vxlan link did send.
+func (in *In) lostOnTheWay(o *overlay, p *pair) {
+	vx := o.VXLAN()
+	gossip := in.asked(p.Node, &p.Peer, "gossip")
+	known := slices.ContainsFunc(o.Net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Addr })
+	if vx == nil || !known || !in.rowsRight(o, p) {
+		return
+	}
+	if len(gossip) == 0 {
+		in.Blind("%s: TCP %d of %s was not tried", p.Node.Name, expect.GossipPort, p.Peer.Name)
+		return
+	}
+	if gossip[0].Outcome != fact.Open {
+		return
+	}
+	sent, ok := o.sent(vx)
+	if !ok {
+		in.Blind("%s: counters of %s were not sampled twice", p.Node.Name, vx.Name)
+	} else if sent != "" {
+		p.Evidence = []Evidence{
+			{fmt.Sprintf("%s → %s on %s", p.Node.Name, p.Peer.Name, o.Net.Name), "TCP connects", fmt.Sprintf("timeout for all %d tasks there; TCP %d of the host is open", len(p.Tasks), expect.GossipPort)},
+			{fmt.Sprintf("%s: %s of %s", p.Node.Name, vx.Name, o.Net.Name), "answers to what was sent", sent}}
+	}
+}
