@@ -6,7 +6,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,9 +53,9 @@ func keyOf(t *testing.T, s *httptest.Server) (cert, key []byte) {
 func TestTLS(t *testing.T) {
 	s := httptest.NewUnstartedServer(recorded(t, "engine-29-manager.txtar"))
 	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
-	s.Config.ErrorLog = nil
 	host := "tcp://" + s.Listener.Addr().String()
 	cert, key := keyOf(t, s)
 	full, caOnly := t.TempDir(), t.TempDir()
@@ -114,6 +116,7 @@ func TestTLS(t *testing.T) {
 func TestForeignCertificate(t *testing.T) {
 	s := httptest.NewTLSServer(recorded(t, "engine-29-manager.txtar"))
 	defer s.Close()
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	p := place{host: "tcp://" + s.Listener.Addr().String(), tls: &tls.Config{RootCAs: x509.NewCertPool()}}
 	err := greetOver(t, &p, nil)
 	if err == nil || !strings.Contains(err.Error(), "not trusted") {
