@@ -244,3 +244,16 @@ func (l *Lab) startAndExpect(ctx context.Context, d *Draw, s swarm.ServiceSpec, 
 	}
 	return t, l.expectConnect(ctx, d.Task, netip.AddrPortFrom(t.Addrs[d.Network], uint16(d.Port)), 8*time.Second, want...)
 }
+
+// service finds a service by its name.
+func (l *Lab) service(ctx context.Context, name string) (swarm.Service, error) {
+	api, _, err := l.Manager(ctx)
+	if err != nil {
+		return swarm.Service{}, err
+	}
+	res, err := api.ServiceInspect(ctx, name, client.ServiceInspectOptions{})
+	if err != nil {
+		return swarm.Service{}, fmt.Errorf("inspect service %s: %w", name, err)
+	}
+	return res.Service, nil
+}

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,8 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
-	var code *exec.ExitError
-	if errors.As(err, &code) && code.ExitCode() > 0 { // exec ends as its command ended
+	if code, ok := err.(*exec.ExitError); ok && code.ExitCode() > 0 { // exec ends as its command ended
 		os.Exit(code.ExitCode())
 	}
 	if err != nil {
