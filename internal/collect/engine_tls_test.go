@@ -114,9 +114,10 @@ func TestTLS(t *testing.T) {
 
 // TestForeignCertificate uses a certificate that our ca.pem did not sign.
 func TestForeignCertificate(t *testing.T) {
-	s := httptest.NewTLSServer(recorded(t, "engine-29-manager.txtar"))
-	defer s.Close()
+	s := httptest.NewUnstartedServer(recorded(t, "engine-29-manager.txtar"))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
 	p := place{host: "tcp://" + s.Listener.Addr().String(), tls: &tls.Config{RootCAs: x509.NewCertPool()}}
 	err := greetOver(t, &p, nil)
 	if err == nil || !strings.Contains(err.Error(), "not trusted") {
