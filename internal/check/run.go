@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -67,12 +68,30 @@ func (in *In) sighted(c *Check) []*fact.Node {
 			in.Blind("%s: %s", n.Name, g.Reason)
 		}
 	}
-	for _, id := range path {
-		if in.Node(id) == nil {
-			in.Blind("%s was not looked at", in.NodeName(id))
+	if unseen := in.unseen(c.Side); len(unseen) > 0 {
+		in.Blind("not looked at: %s", listed(unseen))
+	}
+	return out
+}
+
+// unseen lists the hosts on a side of the path that nobody looked at. Without
+// the managers a host is known by its address only.
+func (in *In) unseen(side Side) []string {
+	var out []string
+	for _, e := range sideEnds(in.Scope, side) {
+		if in.Node(e.Node) == nil && e.NodeName != "" && !slices.Contains(out, e.NodeName) {
+			out = append(out, e.NodeName)
 		}
 	}
 	return out
+}
+
+// listed writes names in one line, the first five of many.
+func listed(names []string) string {
+	if n := len(names); n > 6 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), n-5)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (in *In) lacks(n *fact.Node, c *Check) *fact.Gap {
@@ -88,14 +107,17 @@ func (in *In) lacks(n *fact.Node, c *Check) *fact.Gap {
 }
 
 func sideNodes(sc *expect.Scope, side Side) []fact.NodeID {
-	one := *sc
+	return expect.PathNodes(&expect.Scope{From: sideEnds(sc, side)})
+}
+
+func sideEnds(sc *expect.Scope, side Side) []expect.End {
 	switch side {
 	case FromSide:
-		one.To = nil
+		return sc.From
 	case ToSide:
-		one.From = nil
+		return sc.To
 	}
-	return expect.PathNodes(&one)
+	return slices.Concat(sc.From, sc.To)
 }
 
 // key tells findings apart across looks.

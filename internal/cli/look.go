@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -113,19 +114,20 @@ func (l *look) ask(ctx context.Context, s *fact.Snapshot) *fact.Engine {
 	return engine
 }
 
-// unseen notes the nodes on the path that nobody looked at, one gap each.
+// unseen notes the hosts on the path that nobody looked at, one gap each.
+// Without the managers a host is known by its address only.
 func unseen(s *fact.Snapshot, sc *expect.Scope) []fact.Gap {
 	var out []fact.Gap
 	here := expect.NodeName(s, s.Here)
-	for _, id := range expect.PathNodes(sc) {
-		if s.Node(id) != nil {
+	for _, e := range slices.Concat(sc.From, sc.To) {
+		known := func(g fact.Gap) bool { return g.Node == e.NodeName }
+		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
 			continue
 		}
-		name := expect.NodeName(s, id)
-		g := fact.Gap{Node: name, Kind: fact.KindNode, Class: fact.ClassUnseen,
-			Reason: fmt.Sprintf("%s was not looked at: fairway ran on %s and reads that host only", name, here),
-			Do:     fmt.Sprintf("run the same command on %s", name)}
-		if n := s.Wanted.Node(id); n != nil && n.State != "ready" {
+		g := fact.Gap{Node: e.NodeName, Kind: fact.KindNode, Class: fact.ClassUnseen,
+			Reason: fmt.Sprintf("not looked at: fairway ran on %s and reads that host only", here),
+			Do:     fmt.Sprintf("run the same command on %s", e.NodeName)}
+		if n := s.Wanted.Node(e.Node); n != nil && n.State != "ready" {
 			g.Reason += fmt.Sprintf("; the managers say it is %s", n.State)
 		}
 		out = append(out, g)

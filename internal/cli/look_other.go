@@ -13,6 +13,6 @@ import (
 // kernel collector's gap says so.
 type senses struct{}
 
-func (*senses) made() int                                            { return 0 }
+func (*senses) made() int                                         { return 0 }
 func (*senses) send(context.Context, *fact.Snapshot, expect.Plan) {}
-func (*senses) close()                                               {}
+func (*senses) close()                                            {}
