@@ -125,7 +125,7 @@ func unseen(s *fact.Snapshot, sc *expect.Scope) []fact.Gap {
 			continue
 		}
 		g := fact.Gap{Node: e.NodeName, Kind: fact.KindNode, Class: fact.ClassUnseen,
-			Reason: fmt.Sprintf("not looked at: fairway ran on %s and reads that host only", here),
+			Reason: fmt.Sprintf("not looked at: this run saw %s only", here),
 			Do:     fmt.Sprintf("run the same command on %s", e.NodeName)}
 		if n := s.Wanted.Node(e.Node); n != nil && n.State != "ready" {
 			g.Reason += fmt.Sprintf("; the managers say it is %s", n.State)

@@ -205,18 +205,24 @@ func direct(s *fact.Snapshot, d fact.DNSProbe) []fact.DNSProbe {
 	return nil
 }
 
-// extra connects to what DNS says and no running task of the managers' has.
+// extra connects to what DNS says and no running task has.
 func extra(s *fact.Snapshot, sc *Scope, d fact.DNSProbe) []fact.TCPProbe {
 	var out []fact.TCPProbe
 	for _, a := range d.Addrs {
-		probed := slices.ContainsFunc(s.Seen.TCP, func(t fact.TCPProbe) bool {
-			return t.From.NetNS == d.From.NetNS && t.From.Node == d.From.Node && t.Target.Addr() == a
-		})
-		if net := networkOf(s, sc, a); !probed && net != "" {
+		if net := networkOf(s, sc, a); net != "" && !ownedByTask(s, sc, net, a) {
 			out = append(out, connects(d.From, &End{}, net, a, sc)...)
 		}
 	}
 	return out
+}
+
+// ownedByTask: an address of a running task needs no extra look; it was asked
+// about, or the question leaves it out.
+func ownedByTask(s *fact.Snapshot, sc *Scope, net fact.NetworkID, a netip.Addr) bool {
+	if slices.ContainsFunc(sc.To, func(e End) bool { return e.Addr(net) == a }) {
+		return true
+	}
+	return s.Wanted != nil && slices.ContainsFunc(s.Wanted.Tasks, func(t fact.Task) bool { return t.Running() && t.Addr(net) == a })
 }
 
 func networkOf(s *fact.Snapshot, sc *Scope, a netip.Addr) fact.NetworkID {
