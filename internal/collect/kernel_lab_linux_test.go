@@ -28,14 +28,14 @@ const (
 // bench is a folder of handles as an engine keeps it, over namespaces that the
 // test made with the system's own tools.
 type bench struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	// real are the names iproute2 knows the namespaces by.
 	real map[string]string
 }
 
 // newBench lays out a host, one overlay network and one container on it.
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	need(t, "root", os.Geteuid() == 0)
 	for _, tool := range []string{"ip", "bridge", "ss"} {
@@ -156,7 +156,7 @@ func (b *bench) settle() string {
 
 // need skips where the machine lacks a feature, and fails where the job
 // promised it.
-func need(t *testing.T, feature string, there bool) {
+func need(t testing.TB, feature string, there bool) {
 	t.Helper()
 	if there {
 		return
@@ -169,7 +169,7 @@ func need(t *testing.T, feature string, there bool) {
 	t.Skipf("missing feature: %s", feature)
 }
 
-func run(t *testing.T, name string, args ...string) []byte {
+func run(t testing.TB, name string, args ...string) []byte {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
@@ -179,7 +179,7 @@ func run(t *testing.T, name string, args ...string) []byte {
 }
 
 // rows asks one of the system's tools for JSON.
-func rows(t *testing.T, name string, args ...string) []map[string]any {
+func rows(t testing.TB, name string, args ...string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	b := run(t, name, args...)

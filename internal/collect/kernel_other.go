@@ -14,8 +14,8 @@ import (
 var errNoKernel = fmt.Errorf("read kernel state: only on Linux, and only of the host the engine runs on: %w", errors.ErrUnsupported)
 
 // Kernel reads nothing on this system and says so in a gap.
-func Kernel(_ context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
-	return nil, []fact.Gap{*Ours(nil, req)}
+func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
+	return nil, []fact.Gap{*Ours(ctx, req)}
 }
 
 // Ours returns a gap: this host is no engine's.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -20,17 +21,22 @@ func (r *KernelRequest) resolvConfs(ctx context.Context, k *fact.Kernel) []fact.
 	var gaps []fact.Gap
 	for _, id := range r.Resolv {
 		ns := k.Sandbox(id)
-		if ns == nil || ns.Resolv != nil {
-			continue // the namespace is a gap of its own, or was done for its other container
+		switch {
+		case ns == nil:
+			gaps = append(gaps, r.noResolv("", id, fmt.Errorf("its namespace was not read: %w", fs.ErrNotExist)))
+		case ns.Resolv == nil: // else it was read for another container in there
+			conf, err := r.resolvConf(ctx, id)
+			if err != nil {
+				gaps = append(gaps, r.noResolv(ns.Name, id, err))
+			}
+			ns.Resolv = conf
 		}
-		conf, err := r.resolvConf(ctx, id)
-		if err != nil {
-			gaps = append(gaps, r.gap(fact.KindResolv, ns.Name, fmt.Errorf("read resolv.conf of container %.12s: %w", id, err)))
-			continue
-		}
-		ns.Resolv = conf
 	}
 	return gaps
+}
+
+func (r *KernelRequest) noResolv(ns string, id fact.ContainerID, err error) fact.Gap {
+	return r.gap(fact.KindResolv, ns, fmt.Errorf("read resolv.conf of container %.12s: %w", id, err))
 }
 
 // resolvConf reads what the container sees as /etc/resolv.conf. The engine
