@@ -1,0 +1,29 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"fairway/lab"
+)
+
+func matrix(name *string) *cobra.Command {
+	o := lab.MatrixOptions{Out: os.Stdout}
+	c := &cobra.Command{
+		Use:   "matrix",
+		Short: "Try every fault on every engine: healthy before, the causes expected, healthy after",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Name = *name
+			return lab.Matrix(cmd.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.Engines, "engine", []string{"20.10", "26.1", "28.5", "29"}, "engines to try, one after the other")
+	f.StringSliceVar(&o.Faults, "fault", nil, "faults to try (default all)")
+	f.Int64Var(&o.Seed, "seed", 1, "what chance draws nodes, tasks and the rest by")
+	f.StringVar(&o.Fairway, "fairway", "fairway", "`path` of the program to judge")
+	f.StringVar(&o.Results, "results", "matrix-results", "`folder` for the table and the reports of mismatches; what passed there is not tried again")
+	return c
+}

@@ -1,0 +1,114 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+// report is as much of fairway's JSON report as a verdict on it needs. It is declared here again, because the lab judges
+// the contract and not fairway's own code.
+type report struct {
+	Verdict string `json:"verdict"`
+	Causes  []struct {
+		ID      string `json:"id"`
+		Node    string `json:"node"`
+		Network string `json:"network"`
+		Peer    string `json:"peer"`
+		Subject struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"subject"`
+	} `json:"causes"`
+}
+
+// causes are those of a report in the lab's words.
+func (r report) causes() []Cause {
+	var all []Cause
+	for _, c := range r.Causes {
+		all = append(all, Cause{ID: c.ID, Node: c.Node, Network: c.Network, Kind: c.Subject.Kind, Name: c.Subject.Name, Peer: c.Peer})
+	}
+	return all
+}
+
+// diagnose runs the fairway that lies in the state folder on a node, and returns its report also as it was written.
+func (l *Lab) diagnose(ctx context.Context, w Want) (report, string, error) {
+	argv := []string{"/lab/fairway", "diagnose", "-o", "json"}
+	if w.From != "" {
+		argv = append(argv, w.From)
+	}
+	out, err := l.Exec(ctx, w.On, append(argv, w.To)...)
+	var r report
+	if bad := json.Unmarshal([]byte(out), &r); bad != nil {
+		return r, out, errors.Join(fmt.Errorf("fairway wrote no report: %w", bad), err)
+	}
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		return r, out, err
+	}
+	if want := map[string]int{"ok": 0, "failed": 3, "unknown": 4}[r.Verdict]; code != want {
+		return r, out, fmt.Errorf("fairway says %s and exits %d", r.Verdict, code)
+	}
+	return r, out, nil
+}
+
+// sick tells why a report of a healthy lab is wrong, or nothing.
+func (r report) sick() string {
+	if len(r.Causes) == 0 && r.Verdict != "failed" {
+		return ""
+	}
+	return fmt.Sprintf("of a healthy lab it says %s: %s", r.Verdict, show(r.causes()))
+}
+
+// missed tells how a report differs from what a fault wants, or nothing. No more causes may be there than wanted, and the
+// one wanted first must be first.
+func (r report) missed(want []Cause) string {
+	got := r.causes()
+	if r.Verdict != "failed" || len(got) != len(want) || !want[0].is(got[0]) {
+		return fmt.Sprintf("wanted %s, got %s: %s", show(want), r.Verdict, show(got))
+	}
+	for _, w := range want {
+		found := false
+		for _, g := range got {
+			found = found || w.is(g)
+		}
+		if !found {
+			return fmt.Sprintf("%s is missing among %s", show([]Cause{w}), show(got))
+		}
+	}
+	return ""
+}
+
+// is compares a wanted cause with one that was reported; what is not wanted is not compared.
+func (c Cause) is(got Cause) bool {
+	for _, f := range [][2]string{{c.ID, got.ID}, {c.Node, got.Node}, {c.Network, got.Network}, {c.Kind, got.Kind},
+		{c.Name, got.Name}, {c.Peer, got.Peer}} {
+		if f[0] != "" && f[0] != f[1] {
+			return false
+		}
+	}
+	return true
+}
+
+func show(causes []Cause) string {
+	if len(causes) == 0 {
+		return "no cause"
+	}
+	var all []string
+	for _, c := range causes {
+		text := c.ID
+		for _, f := range [][2]string{{" node ", c.Node}, {" network ", c.Network}, {" ", c.Kind}, {" ", c.Name}, {" peer ", c.Peer}} {
+			if f[1] != "" {
+				text += f[0] + f[1]
+			}
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
