@@ -169,8 +169,8 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.progress(fmt.Sprintf("connecting from %d to %d targets", len(sc.From), len(plan.TCP)))
 	l.bound(s, &plan)
 	made := l.senses.made()
-	l.senses.send(ctx, s, plan)
-	l.senses.send(ctx, s, expect.FollowUp(s, sc))
+	l.senses.send(ctx, s, l.request, plan)
+	l.senses.send(ctx, s, l.request, expect.FollowUp(s, sc))
 	s.Seen.Made = l.senses.made() - made
 	s.Gaps = append(s.Gaps, collect.Resample(ctx, s.Nodes[0].Kernel, l.request)...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"fairway/internal/collect"
 	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/netns"
@@ -15,7 +16,7 @@ import (
 // looks share.
 type senses struct {
 	mu     sync.Mutex
-	open   map[string]*netns.NS
+	open   map[uint64]*netns.NS // by inode
 	budget *probe.Budget
 }
 
@@ -28,11 +29,11 @@ func (x *senses) made() int {
 }
 
 // send carries out a plan, every kind of probe at once, and notes the results.
-func (x *senses) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
+func (x *senses) send(ctx context.Context, s *fact.Snapshot, req collect.KernelRequest, plan expect.Plan) {
 	if x.budget == nil {
 		x.budget = probe.NewBudget(probe.PerPair)
 	}
-	p := &probe.Prober{Budget: x.budget, Enter: func(src fact.Source) (probe.Sockets, error) { return x.enter(s, src) }}
+	p := &probe.Prober{Budget: x.budget, Enter: func(src fact.Source) (probe.Sockets, error) { return x.enter(s, req, src) }}
 	var got fact.Seen
 	var wg sync.WaitGroup
 	wg.Go(func() { got.TCP = p.TCP(ctx, plan.TCP) })
@@ -46,30 +47,30 @@ func (x *senses) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 	s.Seen.Peers = append(s.Seen.Peers, got.Peers...)
 }
 
-// enter finds the namespace of a source: a container's by the handle that its
-// engine named, the host's own otherwise.
-func (x *senses) enter(s *fact.Snapshot, src fact.Source) (probe.Sockets, error) {
-	path := "/proc/thread-self/ns/net"
-	if src.Container != "" {
-		c := s.NodeNamed(src.Node).Engine.Container(src.Container)
-		if c == nil || c.SandboxKey == "" {
-			return nil, fmt.Errorf("enter the namespace of container %s: the engine names no handle for it", src.Container)
-		}
-		path = c.SandboxKey
+// enter finds the namespace of a source: a container's by the handle that was
+// read, the host's own otherwise.
+func (x *senses) enter(s *fact.Snapshot, req collect.KernelRequest, src fact.Source) (probe.Sockets, error) {
+	kernel := s.NodeNamed(src.Node).Kernel
+	held := kernel.Named(src.NetNS)
+	if src.NetNS == "" {
+		held = kernel.Host()
+	}
+	if held == nil {
+		return nil, fmt.Errorf("enter the namespace %q on %s: it was not read", src.NetNS, src.Node)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if ns := x.open[path]; ns != nil {
+	if ns := x.open[held.Inode]; ns != nil {
 		return ns, nil
 	}
-	ns, err := netns.Open(path)
+	ns, err := collect.Enter(req, held)
 	if err != nil {
 		return nil, err
 	}
 	if x.open == nil {
-		x.open = map[string]*netns.NS{}
+		x.open = map[uint64]*netns.NS{}
 	}
-	x.open[path] = ns
+	x.open[held.Inode] = ns
 	return ns, nil
 }
 

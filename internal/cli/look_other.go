@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 
+	"fairway/internal/collect"
 	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
@@ -13,6 +14,6 @@ import (
 // kernel collector's gap says so.
 type senses struct{}
 
-func (*senses) made() int                                         { return 0 }
-func (*senses) send(context.Context, *fact.Snapshot, expect.Plan) {}
-func (*senses) close()                                            {}
+func (*senses) made() int                                                                { return 0 }
+func (*senses) send(context.Context, *fact.Snapshot, collect.KernelRequest, expect.Plan) {}
+func (*senses) close()                                                                   {}
