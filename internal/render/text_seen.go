@@ -279,7 +279,11 @@ func (t *text) gaps() {
 		}
 		return says, strings.TrimPrefix(g.Node+": "+g.What, ": "), false
 	}) {
-		items = append(items, some(g.about)+": "+g.says)
+		label := some(g.about) + ": "
+		if strings.HasPrefix(g.says, g.about[0]+" ") {
+			label = ""
+		}
+		items = append(items, label+g.says)
 	}
 	t.list(2, items, most)
 }
