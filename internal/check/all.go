@@ -6,6 +6,7 @@ func All() []*Check {
 	return []*Check{
 		// The managers' own decisions.
 		// (task-not-running availability-or-placement network-not-shared swarm-network-lazy-instantiation endpoint-mode-mismatch duplicate-ip-or-vip)
+		DuplicateIPOrVIP,
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)

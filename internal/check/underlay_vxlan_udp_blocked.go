@@ -81,7 +81,7 @@ func (in *In) lostOnTheWay(o *overlay, p *pair) {
 		in.Blind("%s: counters of %s were not sampled twice", p.Node.Name, vx.Name)
 	} else if sent != "" {
 		p.Evidence = []Evidence{
-			{fmt.Sprintf("%s → %s on %s", p.Node.Name, p.Peer.Name, o.Net.Name), "TCP connects", fmt.Sprintf("timeout for all %d tasks there; TCP %d of the host is open", len(p.Tasks), expect.GossipPort)},
+			{fmt.Sprintf("%s → %s on %s", p.Node.Name, p.Peer.Name, o.Net.Name), "TCP connects", fmt.Sprintf("every connection times out; TCP %d of the host is open", expect.GossipPort)},
 			{fmt.Sprintf("%s: %s of %s", p.Node.Name, vx.Name, o.Net.Name), "answers to what was sent", sent}}
 	}
 }
