@@ -172,7 +172,7 @@ func wrap(s string, most int) []string {
 			out = append(out, line)
 		}
 		for line = w; columns(line) > most && !strings.Contains(line, "`"); {
-			head := cut(line, most)
+			head := Cut(line, most)
 			out, line = append(out, head), line[len(head):]
 		}
 	}
@@ -199,11 +199,9 @@ func words(s string) []string {
 	return out
 }
 
-// Cut is the longest start of a clean text that fits into so many columns.
-func Cut(s string, most int) string { return cut(s, most) }
-
-// cut is the longest start of a word that fits; never empty.
-func cut(s string, most int) string {
+// Cut is the longest start of a clean text that fits into so many columns, and
+// one character at least.
+func Cut(s string, most int) string {
 	n := 0
 	for i, r := range s {
 		if n += runeColumns(r); n > most && i > 0 {

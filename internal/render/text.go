@@ -77,8 +77,11 @@ func asked(q *check.Question) string {
 func (t *text) cause(i int) {
 	c := &t.r.Causes[i]
 	label := "Cause"
+	if c.Certainty == check.Hint {
+		label = "Possible cause"
+	}
 	if n := len(t.r.Causes); n > 1 {
-		label = fmt.Sprintf("Cause %d of %d", i+1, n)
+		label = fmt.Sprintf("%s %d of %d", label, i+1, n)
 	}
 	t.section(label + ": " + c.Title)
 	t.text(2, dim, marks(c))

@@ -317,7 +317,7 @@ func (t *text) isSettling(id string) bool {
 // clip keeps a reason that lists every node of a Swarm to three lines.
 func clip(s string) string {
 	const most = 220
-	if head := cut(s, most); head != s {
+	if head := Cut(s, most); head != s {
 		return head + "…"
 	}
 	return s
