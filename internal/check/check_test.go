@@ -57,6 +57,8 @@ func mutations(t *testing.T, rows []mutation) {
 				return
 			}
 			wantCause(t, r, row.want)
+			ablated(t, &row)
+			reordered(t, &row)
 			if len(r.Causes[0].Explains) < row.explain {
 				t.Errorf("explains %q, want at least %d lines", r.Causes[0].Explains, row.explain)
 			}

@@ -73,13 +73,16 @@ func (in *In) crossed(o *overlay, p *pair) crossing {
 	return out
 }
 
-// rowsRight: the kernel holds what the engine believes of every endpoint there.
+// rowsRight: the kernel holds what the engine believes of every endpoint there,
+// and no client remembers anything else. To an unknown MAC address the vxlan
+// link drops what it is given, just as a firewall on the way out makes it do.
 func (in *In) rowsRight(o *overlay, p *pair) bool {
 	for _, h := range in.heldRows() {
 		if h.Node != o.Node || h.Net != o.Net || h.VTEP != p.Peer.Addr {
 			continue
 		}
-		if h.Neigh == nil || h.Neigh.MAC != h.MAC || !slices.ContainsFunc(h.FDB, func(f fact.FDBEntry) bool { return f.Dst == h.VTEP }) {
+		leads := slices.ContainsFunc(h.FDB, func(f fact.FDBEntry) bool { return f.Dst == h.VTEP })
+		if h.Neigh == nil || h.Neigh.MAC != h.MAC || !leads || len(in.wrongClients(&h)) > 0 {
 			return false
 		}
 	}

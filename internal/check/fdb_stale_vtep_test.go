@@ -24,11 +24,11 @@ func TestFDBStaleVTEP(t *testing.T) {
 	mutations(t, []mutation{
 		{name: "row leads to another node", mutate: func(s *fact.Snapshot) {
 			pointFDB(s, 1, mac, facttest.VTEP(2))
-			facttest.Fail(s, 1, facttest.Api(3), fact.Timeout)
+			loseVXLAN(s, 1, 3)
 		}, want: want{id: "fdb-stale-vtep", node: "n1", peer: "n3", subject: string(facttest.Api(3)), certainty: check.Proof}, explain: 1},
 		{name: "row leads to a node that is no more", mutate: func(s *fact.Snapshot) {
 			pointFDB(s, 2, mac, netip.MustParseAddr("10.77.0.99"))
-			facttest.Fail(s, 2, facttest.Api(3), fact.Timeout)
+			loseVXLAN(s, 2, 3)
 		}, want: want{id: "fdb-stale-vtep", node: "n2", peer: "n3"}},
 		{name: "a learned row may say anything", mutate: func(s *fact.Snapshot) {
 			ns := facttest.Overlay(s, 1)
@@ -36,7 +36,7 @@ func TestFDBStaleVTEP(t *testing.T) {
 		}, check: "fdb-stale-vtep", answer: check.OK},
 		{name: "the managers are silent: two looks", mutate: func(s *fact.Snapshot) {
 			pointFDB(s, 1, mac, facttest.VTEP(2))
-			facttest.Fail(s, 1, facttest.Api(3), fact.Timeout)
+			loseVXLAN(s, 1, 3)
 			facttest.MissAll(s, fact.KindSwarm)
 			s.Question = fact.Question{From: "web", To: "api", Port: 8080}
 		}, check: "fdb-stale-vtep", answer: check.Unknown},

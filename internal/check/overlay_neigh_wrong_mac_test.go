@@ -23,21 +23,21 @@ func TestOverlayNeighWrongMAC(t *testing.T) {
 	mutations(t, []mutation{
 		{name: "the engine's row survived", mutate: func(s *fact.Snapshot) {
 			remember(facttest.Overlay(s, 1), ip, wrong)
-			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+			loseVXLAN(s, 1, 2)
 		}, want: want{id: "overlay-neigh-wrong-mac", node: "n1", peer: "n2", subject: string(facttest.Api(2)), certainty: check.Proof}, explain: 1},
 		{name: "and its forwarding row went", mutate: func(s *fact.Snapshot) {
 			remember(facttest.Overlay(s, 1), ip, wrong)
 			dropFDB(s, 1, fact.OverlayMAC(ip))
-			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+			loseVXLAN(s, 1, 2)
 		}, want: want{id: "overlay-neigh-wrong-mac", node: "n1", peer: "n2"}},
 		{name: "the client's own cache is older", mutate: func(s *fact.Snapshot) {
 			remember(facttest.SandboxOf(s, 1, facttest.Web(1)), ip, wrong)
-			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+			loseVXLAN(s, 1, 2)
 		}, want: want{id: "overlay-neigh-wrong-mac", node: "n1", peer: "n2", subject: string(facttest.Api(2)), certainty: check.Proof}},
 		{name: "both, told once", mutate: func(s *fact.Snapshot) {
 			remember(facttest.Overlay(s, 1), ip, wrong)
 			remember(facttest.SandboxOf(s, 1, facttest.Web(1)), ip, wrong)
-			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+			loseVXLAN(s, 1, 2)
 		}, want: want{id: "overlay-neigh-wrong-mac", node: "n1", peer: "n2"}},
 		{name: "the client reached it since", mutate: func(s *fact.Snapshot) {
 			remember(facttest.SandboxOf(s, 1, facttest.Web(1)), ip, wrong)

@@ -119,7 +119,8 @@ func (f *fault) between() string {
 	return f.Node + " and its peers " + strings.Join(names, ", ")
 }
 
-// asked returns the probes from a node to a peer's underlay address.
+// asked returns the probes from a node to a peer's underlay address, gossip's
+// first.
 func (in *In) asked(node *fact.Node, peer *expect.Peer, what string) []fact.PeerProbe {
 	var out []fact.PeerProbe
 	for _, p := range in.Seen.Peers {
@@ -127,6 +128,7 @@ func (in *In) asked(node *fact.Node, peer *expect.Peer, what string) []fact.Peer
 			out = append(out, p)
 		}
 	}
+	slices.SortFunc(out, func(a, b fact.PeerProbe) int { return strings.Compare(a.What, b.What) })
 	return out
 }
 
