@@ -19,8 +19,8 @@ var FDBMissing = &Check{
 		Relief: "Put the row back by hand, exactly as the engine would have written it.",
 		Fix:    "If rows go missing again, restart the engine on that node in a quiet hour (drain it first) and upgrade to a release with moby#53663.",
 	},
-	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip"},
+	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip", "networkdb-stale-entries", "stale-overlay-netns"},
 	Run:     fdbMissing,
 }
 

@@ -53,7 +53,7 @@ func (j *judge) judge(checks []*Check) {
 		j.answers = append(j.answers, answer(&r, found))
 	}
 	for _, f := range fold(j.s, kept) {
-		if onPath(j.s, j.sc, &f.Finding) {
+		if j.onPath(f) {
 			j.causes = append(j.causes, f)
 		} else {
 			j.elsewhere = append(j.elsewhere, f)
@@ -66,6 +66,13 @@ func (j *judge) judge(checks []*Check) {
 	}
 	sortCauses(j.causes)
 	sortCauses(j.elsewhere)
+}
+
+// onPath: a root cause counts when it, or anything that follows from it, lies on
+// a path of the question: a node that went down holds no end any more, but the
+// task that misses there does.
+func (j *judge) onPath(f *located) bool {
+	return onPath(j.s, j.sc, &f.Finding) || slices.ContainsFunc(flatten(f), func(u *located) bool { return onPath(j.s, j.sc, &u.Finding) })
 }
 
 func (j *judge) earlierKeys(checks []*Check) map[string]map[string]bool {
