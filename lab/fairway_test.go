@@ -1,0 +1,271 @@
+package lab_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fairway/lab"
+)
+
+// buildFairway makes the program that the tests below judge, once.
+var buildFairway = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "fairway")
+	if err != nil {
+		return "", err
+	}
+	to := filepath.Join(dir, "fairway")
+	cmd := exec.Command("go", "build", "-o", to, "fairway/cmd/fairway")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", &buildError{out, err}
+	}
+	return to, nil
+})
+
+type buildError struct {
+	out []byte
+	err error
+}
+
+func (e *buildError) Error() string { return e.err.Error() + ": " + string(e.out) }
+
+// withFairway starts a lab that has fairway in every node.
+func withFairway(t *testing.T, o lab.Options) *lab.Lab {
+	t.Helper()
+	need(t)
+	program, err := buildFairway()
+	if err != nil {
+		t.Fatalf("build fairway: %v", err)
+	}
+	l, err := lab.Up(t.Context(), o)
+	if err != nil {
+		t.Fatalf("start a lab: %v", err)
+	}
+	t.Cleanup(func() {
+		l.Close()
+		if err := lab.Down(context.Background(), l.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(l.Dir, "fairway"), content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// answer is what fairway said, as a program reads it.
+type answer struct {
+	Verdict string `json:"verdict"`
+	Summary string `json:"summary"`
+	Causes  []struct {
+		ID   string `json:"id"`
+		Node string `json:"node"`
+	} `json:"causes"`
+	Probes []struct {
+		Outcome string `json:"outcome"`
+	} `json:"probes"`
+	Tasks []struct {
+		Name string `json:"name"`
+	} `json:"tasks"`
+	Gaps []struct {
+		Node   string `json:"node"`
+		What   string `json:"what"`
+		Reason string `json:"reason"`
+	} `json:"gaps"`
+	code   int
+	stderr string
+}
+
+func (a *answer) gap(what string) bool {
+	for _, g := range a.Gaps {
+		if g.What == what || strings.Contains(g.Reason, what) {
+			return true
+		}
+	}
+	return false
+}
+
+// fairway runs the program on a node; env is put before it.
+func fairway(t *testing.T, l *lab.Lab, node string, args ...string) answer {
+	t.Helper()
+	return fairwayWith(t, l, node, nil, args...)
+}
+
+func fairwayWith(t *testing.T, l *lab.Lab, node string, env []string, args ...string) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	argv := append(append([]string{"env"}, env...), "/lab/fairway")
+	cmd, err := l.Command(ctx, node, "", append(argv, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("fairway %v hangs: %s", args, errs.String())
+	}
+	a := answer{code: cmd.ProcessState.ExitCode(), stderr: errs.String()}
+	if strings.Contains(a.stderr, "panic") {
+		t.Fatalf("fairway %v panics: %s", args, a.stderr)
+	}
+	if out.Len() > 0 {
+		if bad := json.Unmarshal(out.Bytes(), &a); bad != nil {
+			t.Fatalf("fairway %v: %v (%v) in %s", args, bad, err, out.String())
+		}
+	}
+	return a
+}
+
+var question = []string{"diagnose", "-o", "json", "web", "api:8080"}
+
+// TestFairwayTrouble is everything that may stand in the operator's way other
+// than a broken network, on one real Swarm: a worker, another node's engine,
+// names that nobody knows, an engine that hangs, managers without a leader. The
+// order matters: the last ones break the Swarm for good.
+func TestFairwayTrouble(t *testing.T) {
+	l := withFairway(t, lab.Options{Name: "trouble", Nodes: 4, Managers: 3, Engines: []string{"26.1"}, Out: os.Stderr})
+	steps := []struct {
+		name string
+		run  func(*testing.T, *lab.Lab)
+	}{
+		{"nothing is changed by looking", changesNothing},
+		{"a worker goes on with what it knows", onAWorker},
+		{"another engine's kernel is not this one", otherEngine},
+		{"names that are wrong", wrongNames},
+		{"an engine in no swarm", noSwarm},
+		{"an engine that hangs", engineHangs},
+		{"managers without a leader", noLeader},
+	}
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) { s.run(t, l) })
+	}
+}
+
+func changesNothing(t *testing.T, l *lab.Lab) {
+	before, err := l.KernelState(t.Context(), "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := fairway(t, l, "n1", question...); a.code != 4 || len(a.Causes) != 0 {
+		t.Fatalf("exit %d, %+v: want 4 and no cause", a.code, a)
+	}
+	after, err := l.KernelState(t.Context(), "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, after); d != "" {
+		t.Errorf("looking changed the node:\n%s", d)
+	}
+}
+
+func onAWorker(t *testing.T, l *lab.Lab) {
+	a := fairway(t, l, "n4", question...)
+	if a.code != 4 || !a.gap("swarm") || len(a.Tasks) == 0 || len(a.Probes) == 0 {
+		t.Fatalf("exit %d, %+v: want 4, a gap for the managers' view, tasks and probes", a.code, a)
+	}
+	rows, err := l.FDB(t.Context(), "n4", "app")
+	if err != nil || len(rows) == 0 {
+		t.Fatalf("rows %v: %v", rows, err)
+	}
+	for _, r := range rows {
+		if _, err := l.InOverlay(t.Context(), "n4", "app", "bridge", "fdb", "del", r.MAC, "dev", "vxlan0", "dst", r.VTEP.String(), "self"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a = fairway(t, l, "n4", question...)
+	if a.code != 3 || len(a.Causes) == 0 || a.Causes[0].ID != "fdb-missing" || a.Causes[0].Node != "n4" {
+		t.Errorf("exit %d, causes %+v: want 3 and fdb-missing on n4", a.code, a.Causes)
+	}
+	for _, r := range rows {
+		if _, err := l.InOverlay(t.Context(), "n4", "app", "bridge", "fdb", "replace", r.MAC, "dev", "vxlan0", "dst", r.VTEP.String(), "self", "permanent"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func otherEngine(t *testing.T, l *lab.Lab) {
+	a := fairwayWith(t, l, "n1", []string{"DOCKER_HOST=unix:///lab/n2.sock"}, question...)
+	if a.code != 4 || !a.gap("kernel") || len(a.Probes) != 0 {
+		t.Errorf("exit %d, gaps %+v, probes %+v: want 4, a gap for the kernel, no probe", a.code, a.Gaps, a.Probes)
+	}
+}
+
+func wrongNames(t *testing.T, l *lab.Lab) {
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"diagnose", "web", "apu:8080"}, 2, "did you mean api"},
+		{[]string{"diagnose", "web", "api:99999"}, 2, "port"},
+		{[]string{"diagnose"}, 2, "TO"},
+		{[]string{"diagnose", "--node", "n9", "web", "api"}, 2, "n9"},
+		{[]string{"diagnose", "-H", "unix:///nowhere.sock", "web", "api"}, 1, "nowhere.sock"},
+	} {
+		if a := fairway(t, l, "n1", c.args...); a.code != c.code || !strings.Contains(a.stderr, c.says) {
+			t.Errorf("fairway %v: exit %d, %q; want %d and %q", c.args, a.code, a.stderr, c.code, c.says)
+		}
+	}
+}
+
+func noSwarm(t *testing.T, l *lab.Lab) {
+	if _, err := l.Exec(t.Context(), "n4", "docker", "swarm", "leave"); err != nil {
+		t.Fatal(err)
+	}
+	a := fairway(t, l, "n4", question...)
+	if a.code != 1 || !strings.Contains(a.stderr, "swarm") || strings.Count(strings.TrimSpace(a.stderr), "\n") > 1 {
+		t.Errorf("exit %d, %q: want 1 and one sentence", a.code, a.stderr)
+	}
+}
+
+func engineHangs(t *testing.T, l *lab.Lab) {
+	if err := l.SignalEngine(t.Context(), "n1", "STOP"); err != nil {
+		t.Fatal(err)
+	}
+	a := fairway(t, l, "n1", append([]string{"diagnose", "--timeout", "2s"}, question[1:]...)...)
+	if err := l.SignalEngine(t.Context(), "n1", "CONT"); err != nil {
+		t.Fatal(err)
+	}
+	if a.code != 1 || !strings.Contains(a.stderr, "2s") {
+		t.Errorf("exit %d, %q: want 1 and how long it waited", a.code, a.stderr)
+	}
+}
+
+func noLeader(t *testing.T, l *lab.Lab) {
+	for _, n := range []string{"n2", "n3"} {
+		if err := l.SignalEngine(t.Context(), n, "STOP"); err != nil {
+			t.Fatal(err)
+		}
+		defer l.SignalEngine(context.Background(), n, "CONT")
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		a := fairway(t, l, "n1", question...)
+		if a.gap("leader") {
+			if (a.code != 3 && a.code != 4) || len(a.Tasks) == 0 {
+				t.Errorf("exit %d, %+v: want 3 or 4 and the tasks that gossip knows", a.code, a)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no word of the missing leader: exit %d, gaps %+v", a.code, a.Gaps)
+		}
+		time.Sleep(time.Second)
+	}
+}
