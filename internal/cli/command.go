@@ -161,7 +161,7 @@ func meant(name string, known []string) string {
 func (c *command) options() render.Options {
 	width := c.env.Width(c.env.Stdout)
 	return render.Options{
-		Color: width > 0 && c.env.Getenv("NO_COLOR") == "" && c.env.Getenv("TERM") != "dumb",
+		Colour: width > 0 && c.env.Getenv("NO_COLOR") == "" && c.env.Getenv("TERM") != "dumb", //nolint:misspell // no-color.org
 		// Longer lines than a hundred are hard to read.
 		Width: min(100, cmp.Or(width, 80)),
 	}

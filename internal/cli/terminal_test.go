@@ -39,8 +39,8 @@ func TestColourOnlyOnATerminal(t *testing.T) {
 	}{
 		{"terminal", 80, nil, true},
 		{"no terminal", 0, nil, false},
-		{"no terminal, though forced", 0, map[string]string{"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}, false},
-		{"NO_COLOR", 80, map[string]string{"NO_COLOR": "1"}, false},
+		{"no terminal, though forced", 0, map[string]string{"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}, false}, //nolint:misspell // the names are a convention
+		{"NO_COLOR", 80, map[string]string{"NO_COLOR": "1"}, false},                                            //nolint:misspell // the name is a convention
 		{"a terminal that knows none", 80, map[string]string{"TERM": "dumb"}, false},
 	} {
 		_, coloured, _ := run(t.Context(), "fdb-missing", row.width, 0, row.vars, "diagnose", "web", "api:8080")

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write golden files")
 // when the look of a report does.
 func checks() []*check.Check {
 	quiet := func(id string) *check.Check {
-		return &check.Check{ID: id, Title: id, Run: func(*check.In) []check.Finding { return nil }}
+		return &check.Check{ID: id, Title: id, Needs: []fact.Kind{fact.KindSwarm}, Run: func(*check.In) []check.Finding { return nil }}
 	}
 	return []*check.Check{quiet("task-not-running"), quiet("network-not-shared"), check.FDBMissing, quiet("app-wrong-port")}
 }

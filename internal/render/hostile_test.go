@@ -65,7 +65,7 @@ func TestHostileNamesStayText(t *testing.T) {
 			r := poisoned(t, scenario, poison)
 			before := dump(t, r)
 			for _, colour := range []bool{false, true} {
-				out := string(text(t, r, render.Options{Color: colour}))
+				out := string(text(t, r, render.Options{Colour: colour}))
 				if colour {
 					out = sgr.ReplaceAllString(out, "")
 				}

@@ -13,8 +13,8 @@ import (
 
 // Options say what the place that is written to can show.
 type Options struct {
-	// Color allows SGR sequences. What they mark is always said in words, too.
-	Color bool
+	// Colour allows SGR sequences. What they mark is always said in words, too.
+	Colour bool
 	// Width is in columns; 0 means 80.
 	Width int
 }
@@ -34,13 +34,13 @@ const (
 
 // page lays text out in columns.
 type page struct {
-	b     strings.Builder
-	width int
-	color bool
+	b      strings.Builder
+	width  int
+	colour bool
 }
 
 func newPage(o Options) *page {
-	p := &page{width: o.Width, color: o.Color}
+	p := &page{width: o.Width, colour: o.Colour}
 	if p.width == 0 {
 		p.width = 80
 	}
@@ -53,7 +53,7 @@ func (p *page) writeTo(w io.Writer) error {
 }
 
 func (p *page) paint(st style, s string) string {
-	if !p.color || st == plain || s == "" {
+	if !p.colour || st == plain || s == "" {
 		return s
 	}
 	return "\x1b[" + string(st) + "m" + s + "\x1b[0m"
