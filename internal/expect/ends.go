@@ -12,7 +12,7 @@ import (
 )
 
 // resolve finds one end: an exact service name wins, then service.slot, a task
-// ID (or a unique start of one of at least four characters), a container's name
+// ID (or a unique start of one of at least eight characters), a container's name
 // or ID.
 func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
 	if svc := s.Wanted.ServiceNamed(name); svc != nil {
@@ -117,13 +117,29 @@ func believedEnds(s *fact.Snapshot, name string) []End {
 		}
 		for _, net := range s.Nodes[i].Engine.Networks {
 			for _, svc := range net.Services {
-				if svc.Name == name && !net.Ingress {
-					out = mergeBelieved(s, out, name, net.ID, svc.Tasks)
+				if !net.Ingress {
+					out = mergeBelieved(s, out, svc.Name, net.ID, meant(&svc, name))
 				}
 			}
 		}
 	}
 	sortEnds(out)
+	return out
+}
+
+// meant are the tasks of a service that a name means: all of them by the
+// service's name, else one by service.slot, its full name or its ID.
+func meant(svc *fact.BelievedService, name string) []fact.BelievedTask {
+	if svc.Name == name {
+		return svc.Tasks
+	}
+	var out []fact.BelievedTask
+	for _, t := range svc.Tasks {
+		if n, ok := ParseTaskName(t.Name); ok && (t.Name == name || n.Service+"."+n.Slot == name ||
+			string(n.Task) == name || len(name) >= 8 && strings.HasPrefix(string(n.Task), name)) {
+			out = append(out, t)
+		}
+	}
 	return out
 }
 
