@@ -75,6 +75,7 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	s := &fact.Snapshot{Format: fact.Format, Tool: l.tool, Taken: l.now(), Question: l.question}
 	l.progress("asking managers and engine what they want and believe")
 	engine := l.ask(ctx, s)
+	fact.Tidy(s)
 	sc, err := expect.Resolve(s)
 	if err != nil || engine == nil {
 		return stopped(ctx, s)

@@ -1,0 +1,59 @@
+package fact
+
+import (
+	"reflect"
+	"strings"
+	"unicode"
+)
+
+// Tidy makes every string of a snapshot fit to stand in one line of a report
+// or a command: control characters and line breaks become spaces, invisible
+// direction marks go, bytes that are not UTF-8 become the replacement character.
+// Names come from other people's hosts; a host name with a line break in it
+// could otherwise write a line of its own into a report.
+func Tidy(s *Snapshot) { tidy(reflect.ValueOf(s).Elem()) }
+
+func tidy(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		if v.CanSet() {
+			v.SetString(plain(v.String()))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			tidy(v.Elem())
+		}
+	case reflect.Slice:
+		if k := v.Type().Elem().Kind(); k == reflect.Uint8 {
+			return
+		}
+		for i := range v.Len() {
+			tidy(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanSet() {
+				tidy(f)
+			}
+		}
+	}
+}
+
+func plain(s string) string {
+	if !strings.ContainsFunc(s, odd) && strings.ToValidUTF8(s, "") == s {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.In(r, unicode.Cf):
+			return -1
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func odd(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
