@@ -225,3 +225,25 @@ func checkFiles(t *testing.T) []string {
 	}
 	return out
 }
+
+// TestNoPanic: a case file is outside bytes, so no snapshot may break a check.
+func TestNoPanic(t *testing.T) {
+	for seed := range uint64(400) {
+		s := facttest.Healthy()
+		if seed%3 == 0 {
+			s = broken()
+			s.Earlier = facttest.Healthy()
+		}
+		facttest.Mangle(s, seed)
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					t.Errorf("seed %d: %v", seed, r)
+					panic(r)
+				}
+			}()
+			_, _ = check.Run(s, check.All(), 0)
+			check.WantsSecondLook(s, check.All())
+		}()
+	}
+}
