@@ -49,11 +49,11 @@ func silentHop(host *fact.NetNS, look *fact.RouteLookup, where string) []Evidenc
 	return nil
 }
 
-// silentPeer: nothing answers, and the managers do not hear it either. Where no
-// manager answers, gossip's and the manager's port must both be silent.
+// silentPeer: nothing answers, on two ports, or on one and the managers do not
+// hear it either. They say so only after 15 s.
 func (in *In) silentPeer(p *pair, probes []fact.PeerProbe, where string) []Evidence {
 	n := in.Wanted.Node(p.Peer.ID)
-	if len(probes) == 0 || in.Wanted != nil && (n == nil || n.State == "ready") || in.Wanted == nil && len(probes) < 2 {
+	if heard := n == nil || n.State == "ready"; len(probes) == 0 || len(probes) == 1 && heard {
 		return nil
 	}
 	var out []Evidence

@@ -93,8 +93,16 @@ func TestUnderlayPeerUnreachable(t *testing.T) {
 		}, want: want{id: id, node: "n1", subject: "n1", certainty: check.Proof}},
 		{name: "a neighbour row is old, the peer answers", mutate: func(s *fact.Snapshot) { hopState(s, 1, 3, fact.Failed) },
 			check: id, answer: check.OK},
-		{name: "silent, but the managers hear it: not this", mutate: func(s *fact.Snapshot) { failPeer(s, 1, 3, "", fact.Timeout) },
+		{name: "just gone: the managers have not noticed", mutate: func(s *fact.Snapshot) {
+			failPeer(s, 1, 3, "", fact.Timeout)
+			loseVXLAN(s, 1, 3)
+		}, want: want{id: id, node: "n1", peer: "n3", certainty: check.Strong}, explain: 1},
+		{name: "only gossip is silent: not this", mutate: func(s *fact.Snapshot) { failPeer(s, 1, 3, "gossip", fact.Timeout) },
 			check: id, answer: check.OK},
+		{name: "its engine is down, its host refuses", mutate: func(s *fact.Snapshot) {
+			failPeer(s, 1, 3, "", fact.Refused)
+			s.Wanted.Node(facttest.Node(3)).State = "down"
+		}, check: id, answer: check.OK},
 		{name: "nobody asked for the route", mutate: func(s *fact.Snapshot) {
 			failPeer(s, 1, 3, "", fact.Timeout)
 			facttest.NodeOf(s, 1).Kernel.Host().Lookups = nil
