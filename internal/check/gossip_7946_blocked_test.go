@@ -34,7 +34,7 @@ func TestGossip7946Blocked(t *testing.T) {
 		{name: "its host is silent altogether", mutate: func(s *fact.Snapshot) {
 			blockGossip(s, 1, 3, fact.Timeout)
 			failPeer(s, 1, 3, "manager", fact.Timeout)
-		}, check: id, answer: check.OK},
+		}, want: want{id: "underlay-peer-unreachable", node: "n1", peer: "n3"}, check: id, answer: check.OK},
 		{name: "silent, but gossip still knows it", mutate: func(s *fact.Snapshot) { failPeer(s, 1, 3, "gossip", fact.Timeout) },
 			check: id, answer: check.OK},
 		{name: "no endpoint here: absence is no evidence", mutate: func(s *fact.Snapshot) {

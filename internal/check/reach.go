@@ -12,7 +12,10 @@ import (
 // reach notes what stands between a node and a peer: its own route and link
 // first, which prove it, then the next hop, then the peer's silence.
 func (in *In) reach(host *fact.NetNS, p *pair) {
-	where := fmt.Sprintf("%s: way to %s (%s)", p.Node.Name, p.Peer.Name, p.Peer.Addr)
+	where := fmt.Sprintf("%s: way to %s", p.Node.Name, p.Peer.Addr)
+	if p.Peer.ID != "" {
+		where = fmt.Sprintf("%s: way to %s (%s)", p.Node.Name, p.Peer.Name, p.Peer.Addr)
+	}
 	probes := in.asked(p.Node, &p.Peer, "")
 	at := slices.IndexFunc(host.Lookups, func(l fact.RouteLookup) bool { return l.Dst == p.Peer.Addr })
 	if slices.ContainsFunc(probes, answered) {
