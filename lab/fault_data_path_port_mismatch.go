@@ -55,9 +55,11 @@ func dataPathPortMismatch() Fault {
 
 // vxlanLink is what ip -j -d link says of a VXLAN device.
 type vxlanLink struct {
-	MTU  int    `json:"mtu"`
-	MAC  string `json:"address"`
-	Info struct {
+	Index int    `json:"ifindex"`
+	Queue int    `json:"txqlen"`
+	MTU   int    `json:"mtu"`
+	MAC   string `json:"address"`
+	Info  struct {
 		Data struct {
 			ID       int  `json:"id"`
 			Port     int  `json:"port"`
@@ -105,6 +107,10 @@ func (l *Lab) noteVXLAN(ctx context.Context, d *Draw, v vxlanLink) error {
 		learning = "nolearning"
 	}
 	data := v.Info.Data
+	born := fmt.Sprintf("index %d txqueuelen %d", v.Index, v.Queue)
+	if err := d.Note("born", born); err != nil {
+		return err
+	}
 	if err := d.Note("device", fmt.Sprintf("id %d ageing %d %s proxy l2miss l3miss", data.ID, data.Ageing, learning)); err != nil {
 		return err
 	}
@@ -124,7 +130,8 @@ func (l *Lab) recreateVXLAN(ctx context.Context, d *Draw, port int) error {
 	if _, err := l.InNS(ctx, d.Node, ns, "sh", "-c", "ip link del vxlan0 2>/dev/null || true"); err != nil {
 		return err
 	}
-	lines := fmt.Sprintf("ip link add x-vxlan type vxlan dstport %d %s\nip link set x-vxlan netns %s name vxlan0", port, d.Notes["device"], ns)
+	lines := fmt.Sprintf("ip link add x-vxlan %s type vxlan dstport %d %s\nip link set x-vxlan netns %s name vxlan0",
+		d.Notes["born"], port, d.Notes["device"], ns)
 	if _, err := l.Exec(ctx, d.Node, "sh", "-ec", lines); err != nil {
 		return err
 	}

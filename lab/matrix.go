@@ -18,7 +18,7 @@ import (
 type MatrixOptions struct {
 	Name    string   // of the labs; each engine's gets its own suffix
 	Engines []string // one lab each, one after the other
-	Faults  []string // empty: all
+	Faults  []string // of faults and situations; empty: all
 	Seed    int64
 	Fairway string // path of the program to judge
 	Results string // folder for the results file, the table and the reports of mismatches
@@ -32,16 +32,9 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 	if err != nil {
 		return fmt.Errorf("read fairway: %w", err)
 	}
-	faults := Faults()
-	if len(o.Faults) > 0 {
-		faults = nil
-		for _, id := range o.Faults {
-			f, err := FindFault(id)
-			if err != nil {
-				return err
-			}
-			faults = append(faults, f)
-		}
+	trials, err := chooseTrials(o.Faults)
+	if err != nil {
+		return err
 	}
 	results := &results{dir: o.Results, hash: fmt.Sprintf("%x", sha256.Sum256(program))[:12]}
 	if err := results.load(); err != nil {
@@ -49,17 +42,47 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 	}
 	for _, engine := range o.Engines {
 		m := &matrix{MatrixOptions: o, engine: engine, program: program, results: results}
-		if err := m.run(ctx, faults); err != nil {
-			return errors.Join(err, results.writeTable(o.Engines, faults))
+		if err := m.run(ctx, trials); err != nil {
+			return errors.Join(err, results.writeTable(o.Engines, trials))
 		}
 	}
-	if err := results.writeTable(o.Engines, faults); err != nil {
+	if err := results.writeTable(o.Engines, trials); err != nil {
 		return err
 	}
-	if bad := results.failed(o.Engines, faults); bad > 0 {
-		return fmt.Errorf("%d of %d not as expected: see %s", bad, len(o.Engines)*len(faults), o.Results)
+	if bad := results.failed(o.Engines, trials); bad > 0 {
+		return fmt.Errorf("%d of %d not as expected: see %s", bad, len(o.Engines)*len(trials), o.Results)
 	}
 	return nil
+}
+
+// trial is one row of the matrix. It says why it failed, the report that was wrong, and whether the lab may be spoilt.
+type trial struct {
+	id    string
+	judge func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
+}
+
+// chooseTrials finds the trials of those names, or all.
+func chooseTrials(ids []string) ([]trial, error) {
+	var all []trial
+	for _, s := range Situations() {
+		all = append(all, trial{s.ID, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+			return m.judgeSituation(ctx, s, r)
+		}})
+	}
+	for _, f := range Faults() {
+		all = append(all, trial{f.ID, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+			return m.judgeFault(ctx, f, r)
+		}})
+	}
+	if len(ids) == 0 {
+		return all, nil
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(all, func(t trial) bool { return t.id == id }) {
+			return nil, fmt.Errorf("no fault or situation %q", id)
+		}
+	}
+	return slices.DeleteFunc(all, func(t trial) bool { return !slices.Contains(ids, t.id) }), nil
 }
 
 // matrix is one engine's part.
@@ -73,19 +96,19 @@ type matrix struct {
 
 func (m *matrix) name() string { return m.Name + "_" + strings.ReplaceAll(m.engine, ".", "") }
 
-func (m *matrix) run(ctx context.Context, faults []Fault) error {
+func (m *matrix) run(ctx context.Context, trials []trial) error {
 	defer m.down()
-	for _, f := range faults {
+	for _, t := range trials {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if m.results.passed(m.engine, f.ID) {
+		if m.results.passed(m.engine, t.id) {
 			continue
 		}
 		if err := m.up(ctx); err != nil {
 			return err
 		}
-		row, evidence, broken := m.try(ctx, f)
+		row, evidence, broken := m.try(ctx, t)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -130,13 +153,13 @@ func (m *matrix) seed(fault string) int64 {
 	return m.Seed<<32 | int64(h.Sum32())
 }
 
-// try judges one fault. It returns the report that was wrong, and whether the lab may be spoilt.
-func (m *matrix) try(ctx context.Context, f Fault) (row, string, bool) {
+// try judges one row. It returns the report that was wrong, and whether the lab may be spoilt.
+func (m *matrix) try(ctx context.Context, t trial) (row, string, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	r := row{Engine: m.engine, Fault: f.ID, Hash: m.results.hash, Seed: m.seed(f.ID), Verdict: "fail"}
+	r := row{Engine: m.engine, Fault: t.id, Hash: m.results.hash, Seed: m.seed(t.id), Verdict: "fail"}
 	begin := time.Now()
-	why, evidence, broken := m.judge(ctx, f, &r)
+	why, evidence, broken := t.judge(ctx, m, &r)
 	r.Seconds, r.Why = time.Since(begin).Seconds(), why
 	if why == "" {
 		r.Verdict = "pass"
@@ -144,7 +167,7 @@ func (m *matrix) try(ctx context.Context, f Fault) (row, string, bool) {
 	return r, evidence, broken
 }
 
-func (m *matrix) judge(ctx context.Context, f Fault, r *row) (why, evidence string, broken bool) {
+func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence string, broken bool) {
 	l := m.lab
 	first, err := l.draw(ctx, f.ID, DrawOptions{Seed: r.Seed})
 	if err != nil {
@@ -182,38 +205,52 @@ func (m *matrix) judge(ctx context.Context, f Fault, r *row) (why, evidence stri
 	return "", "", false
 }
 
+// judgeSituation asks in a state where nothing is wrong, for as long as it lasts, and once more when it is over.
+func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, evidence string, broken bool) {
+	l := m.lab
+	d, err := l.draw(ctx, s.ID, DrawOptions{Seed: r.Seed})
+	if err != nil {
+		return err.Error(), "", true
+	}
+	d.path = filepath.Join(l.Dir, "situation.json")
+	if err := s.Setup(ctx, l, d); err != nil {
+		return err.Error(), "", true
+	}
+	for over := false; !over && why == ""; {
+		over = true
+		if s.Over != nil {
+			if over, err = s.Over(ctx, l); err != nil {
+				return err.Error(), "", true
+			}
+		}
+		for _, w := range s.Asks(d) {
+			begin := time.Now()
+			if why, evidence = l.judgeHealthy(ctx, w); why != "" {
+				why = fmt.Sprintf("%s %s on %s: %s", w.From, w.To, w.On, why)
+				break
+			}
+			r.Diagnose = time.Since(begin).Seconds()
+		}
+	}
+	if err := s.Undo(ctx, l, d); err != nil {
+		return strings.Trim(why+"; "+err.Error(), "; "), evidence, true
+	}
+	if err := l.Settle(ctx, time.Minute); err != nil {
+		return strings.Trim(why+"; after: "+err.Error(), "; "), evidence, true
+	}
+	if why != "" {
+		return why, evidence, false
+	}
+	if why, evidence = l.judgeHealthy(ctx, d.ask()); why != "" {
+		return "after: " + why, evidence, true
+	}
+	return "", "", false
+}
+
 func (l *Lab) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
 	got, evidence, err := l.diagnose(ctx, w)
 	if err != nil {
 		return err.Error(), evidence
 	}
 	return got.sick(), evidence
-}
-
-// writeTable writes the table of all engines and faults, with what is known of this fairway.
-func (s *results) writeTable(engines []string, faults []Fault) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "fairway %s\n\n| fault | %s |\n|---|%s\n", s.hash, strings.Join(engines, " | "), strings.Repeat("---|", len(engines)))
-	var bad []string
-	for _, f := range faults {
-		cells := []string{f.ID}
-		for _, e := range engines {
-			r, ok := s.last(e, f.ID)
-			switch {
-			case !ok:
-				cells = append(cells, "not run")
-			case r.Verdict == "pass":
-				cells = append(cells, fmt.Sprintf("pass, %.1f s", r.Seconds))
-			default:
-				cells = append(cells, "**fail**")
-				bad = append(bad, fmt.Sprintf("- %s on %s, seed %d: %s", f.ID, e, r.Seed, r.Why))
-			}
-		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
-	}
-	if len(bad) > 0 {
-		slices.Sort(bad)
-		fmt.Fprintf(&b, "\n%s\n", strings.Join(bad, "\n"))
-	}
-	return os.WriteFile(filepath.Join(s.dir, "matrix.md"), []byte(b.String()), 0o644)
 }

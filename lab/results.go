@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // row is one line of the results file.
@@ -96,14 +98,42 @@ func (s *results) passed(engine, fault string) bool {
 }
 
 // failed counts what did not pass, or was not run.
-func (s *results) failed(engines []string, faults []Fault) int {
+func (s *results) failed(engines []string, trials []trial) int {
 	n := 0
 	for _, e := range engines {
-		for _, f := range faults {
-			if !s.passed(e, f.ID) {
+		for _, t := range trials {
+			if !s.passed(e, t.id) {
 				n++
 			}
 		}
 	}
 	return n
+}
+
+// writeTable writes the table of all engines and faults, with what is known of this fairway.
+func (s *results) writeTable(engines []string, trials []trial) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "fairway %s\n\n| fault | %s |\n|---|%s\n", s.hash, strings.Join(engines, " | "), strings.Repeat("---|", len(engines)))
+	var bad []string
+	for _, t := range trials {
+		cells := []string{t.id}
+		for _, e := range engines {
+			r, ok := s.last(e, t.id)
+			switch {
+			case !ok:
+				cells = append(cells, "not run")
+			case r.Verdict == "pass":
+				cells = append(cells, fmt.Sprintf("pass, %.1f s", r.Seconds))
+			default:
+				cells = append(cells, "**fail**")
+				bad = append(bad, fmt.Sprintf("- %s on %s, seed %d: %s", t.id, e, r.Seed, r.Why))
+			}
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	if len(bad) > 0 {
+		slices.Sort(bad)
+		fmt.Fprintf(&b, "\n%s\n", strings.Join(bad, "\n"))
+	}
+	return os.WriteFile(filepath.Join(s.dir, "matrix.md"), []byte(b.String()), 0o644)
 }
