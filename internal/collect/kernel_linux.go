@@ -195,15 +195,13 @@ func (r *KernelRequest) reopen(held *fact.NetNS) (*netns.NS, error) {
 	return netns.Open(path.Join(r.dir(), held.Name))
 }
 
-// Resample reads the counters of all namespaces a second time into k. A
-// counter whose namespace or link is gone keeps its first reading.
-func Resample(ctx context.Context, k *fact.Kernel, req KernelRequest) []fact.Gap {
-	if k == nil {
-		return nil
-	}
-	found := make([][]fact.Gap, len(k.Namespaces))
-	each(len(k.Namespaces), readers, func(i int) {
-		held := &k.Namespaces[i]
+// Counters reads the counters of namespaces that were read before, by name and
+// inode. One that is gone meanwhile is a gap.
+func Counters(ctx context.Context, req KernelRequest, spaces []fact.NetNS) ([]fact.SpaceCounters, []fact.Gap) {
+	out := make([]fact.SpaceCounters, len(spaces))
+	found := make([][]fact.Gap, len(spaces))
+	each(len(spaces), readers, func(i int) {
+		held := &spaces[i]
 		ns, err := Enter(req, held)
 		if err != nil {
 			found[i] = []fact.Gap{req.gap(fact.KindCounters, held.Name, fmt.Errorf("read counters again: %w", err))}
@@ -211,23 +209,8 @@ func Resample(ctx context.Context, k *fact.Kernel, req KernelRequest) []fact.Gap
 		}
 		s := space{at: ns, req: &req, held: fact.NetNS{Name: held.Name, Role: held.Role}}
 		s.count(ctx)
-		second(held.Counters, s.held.Counters)
+		out[i] = fact.SpaceCounters{NetNS: held.Name, Inode: held.Inode, Counters: s.held.Counters}
 		found[i] = s.gaps
 	})
-	return slices.Concat(found...)
-}
-
-// second puts later readings beside the first ones.
-func second(first, later []fact.Counter) {
-	type key struct{ link, name string }
-	at := make(map[key]uint64, len(later))
-	for _, c := range later {
-		at[key{c.Link, c.Name}] = c.Before
-	}
-	for i := range first {
-		c := &first[i]
-		if v, ok := at[key{c.Link, c.Name}]; ok {
-			c.After, c.Twice = v, true
-		}
-	}
+	return out, slices.Concat(found...)
 }

@@ -150,7 +150,7 @@ func unameRelease(t *testing.T) string {
 	return k.Release
 }
 
-func TestResampleSeesWhatHappenedBetween(t *testing.T) {
+func TestCountersSeeWhatHappenedBetween(t *testing.T) {
 	b := newBench(t)
 	req := b.request()
 	k := kernelOf(t, req)
@@ -167,9 +167,11 @@ func TestResampleSeesWhatHappenedBetween(t *testing.T) {
 	for range 5 { // to ourselves: nobody listens there
 		unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
 	}
-	if gaps := Resample(t.Context(), k, req); len(gaps) > 0 {
+	later, gaps := Counters(t.Context(), req, k.Namespaces)
+	if len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
+	k.Later(later)
 	ns := k.Sandbox(webID)
 	if c := ns.Counter("", "Udp.NoPorts"); c == nil || !c.Twice || c.Delta() != 5 {
 		t.Errorf("Udp.NoPorts: %+v", c)
@@ -178,7 +180,7 @@ func TestResampleSeesWhatHappenedBetween(t *testing.T) {
 		t.Errorf("packets on lo, each with an answer: %+v", c)
 	}
 	ns.Inode++ // as if the name meant another namespace by now
-	gaps := Resample(t.Context(), k, req)
+	_, gaps = Counters(t.Context(), req, k.Namespaces)
 	if len(gaps) != 1 || gaps[0].NetNS != sandbox || gaps[0].Kind != fact.KindCounters {
 		t.Errorf("gaps: %+v", gaps)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"fairway/internal/fact"
-	"fairway/internal/netns"
 )
 
 var errNoKernel = fmt.Errorf("read kernel state: only on Linux, and only of the host the engine runs on: %w", errors.ErrUnsupported)
@@ -25,8 +24,7 @@ func Ours(_ context.Context, req KernelRequest) *fact.Gap {
 	return &g
 }
 
-// Resample reads nothing on this system.
-func Resample(context.Context, *fact.Kernel, KernelRequest) []fact.Gap { return nil }
-
-// Enter returns an error: there are no network namespaces on this system.
-func Enter(KernelRequest, *fact.NetNS) (*netns.NS, error) { return nil, errNoKernel }
+// Counters reads nothing on this system.
+func Counters(context.Context, KernelRequest, []fact.NetNS) ([]fact.SpaceCounters, []fact.Gap) {
+	return nil, nil
+}

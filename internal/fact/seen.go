@@ -25,6 +25,10 @@ type Seen struct {
 	MTU []MTUProbe
 	// Peers are connections from a host to its peers' underlay addresses.
 	Peers []PeerProbe
+	// DataPath are datagrams from host to host on the port of VXLAN.
+	DataPath []DataPathProbe
+	// Flows are packets that passed by themselves while a host was watched.
+	Flows []Flow
 	// Made is the number of TCP connections opened, second tries included.
 	Made int
 }
@@ -134,4 +138,47 @@ type PeerProbe struct {
 	Late   bool
 	ICMP   *ICMPError
 	Unsent bool
+}
+
+// Flow is how many packets passed between this host and a peer while it was
+// watched, without any of ours being sent.
+type Flow struct {
+	// Node is the host that watched.
+	Node string
+	// What is "gossip" (UDP 7946) or "data path" (datagrams with a VNI of ours).
+	What string
+	Peer netip.Addr
+	Port uint16
+	// In and Out are packets on the wire; Host is how many of In reached the
+	// host's own sockets, past its firewall (data path only).
+	In, Out, Host uint64
+	// For is how long was watched.
+	For time.Duration
+}
+
+// SpaceCounters are a namespace's counters at one moment (After of a Counter is
+// not used).
+type SpaceCounters struct {
+	NetNS    string
+	Inode    uint64
+	Counters []Counter
+}
+
+// DataPathProbe is one size of datagrams from a host to a peer's data path port,
+// with a VXLAN header and a VNI that nobody has. Nothing answers them; the peer
+// counts what arrives.
+type DataPathProbe struct {
+	Node   string
+	Peer   NodeID
+	Target netip.AddrPort
+	VNI    uint32
+	// Size is of the whole IP packet, with don't-fragment set.
+	Size int
+	// Sent were accepted by this host's kernel; Err is its refusal.
+	Sent int
+	Err  string
+	// Wire and Host are how many the peer's packet socket and its raw UDP socket
+	// saw; Counted is false when the peer was not watched.
+	Wire, Host int
+	Counted    bool
 }

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"fairway/internal/collect"
+	"fairway/internal/fact"
+	"fairway/internal/fleet"
+)
+
+// local is this host as a fleet.Node: its engine and its kernel.
+type local struct {
+	engine *collect.Engine
+	// netnsDir is the folder of the engine's handles; empty: where the engine's
+	// containers say.
+	netnsDir string
+	now      func() time.Time
+
+	mu sync.Mutex
+	// last is what the engine believed when it was asked last.
+	last *fact.Engine
+}
+
+// maxPeers bounds the route look-ups of one node.
+const maxPeers = 1024
+
+// Hello implements fleet.Node.
+func (l *local) Hello(context.Context) (*fleet.Hello, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := &fleet.Hello{Protocol: fleet.Protocol, Tool: Version(), Clock: l.now()}
+	if l.last != nil {
+		h.Node, h.Name = l.last.Swarm.NodeID, l.last.Name
+	}
+	return h, nil
+}
+
+// Look implements fleet.Node.
+func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswer, error) {
+	engine, gaps := l.engine.Believed(ctx)
+	out := &fleet.LookAnswer{Gaps: gaps, Clock: l.now()}
+	if engine == nil {
+		return out, nil
+	}
+	l.mu.Lock()
+	l.last = engine
+	l.mu.Unlock()
+	out.Node = fact.Node{ID: engine.Swarm.NodeID, Name: engine.Name, Engine: engine}
+	req := l.request()
+	req.Peers, req.Resolv = routesTo(r.Peers, engine), append(named(engine, r.Names), r.Resolv...)
+	kernel, held := collect.Kernel(ctx, req)
+	out.Node.Kernel = kernel
+	out.Gaps = append(out.Gaps, held...)
+	out.Clock = l.now()
+	return out, nil
+}
+
+// Watch implements fleet.Node.
+func (l *local) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAnswer, error) {
+	out := &fleet.WatchAnswer{}
+	if r.Counters {
+		held := make([]fact.NetNS, 0, len(r.Spaces))
+		for _, s := range r.Spaces {
+			held = append(held, fact.NetNS{Name: s.Name, Inode: s.Inode, Role: s.Role})
+		}
+		out.Counters, out.Gaps = collect.Counters(ctx, l.request(), held)
+	}
+	return out, nil
+}
+
+// Close implements fleet.Node.
+func (l *local) Close() error {
+	l.engine.Close()
+	return nil
+}
+
+// request is what the kernel collector needs to know of this host.
+func (l *local) request() collect.KernelRequest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	req := collect.KernelRequest{Engine: l.last, NetnsDir: l.netnsDir, Archive: l.engine.Archive}
+	if l.last != nil {
+		req.Node = l.last.Name
+	}
+	return req
+}
+
+// named lists the containers that carry one of the names, a service's all.
+func named(e *fact.Engine, names []string) []fact.ContainerID {
+	var out []fact.ContainerID
+	for _, c := range e.Containers {
+		if slices.Contains(names, c.Name) || slices.Contains(names, c.ServiceName) && c.ServiceName != "" || slices.Contains(names, string(c.ID)) {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// routesTo lists the addresses to ask the host for a route to: those asked for,
+// and those that the engine itself sends to.
+func routesTo(asked []netip.Addr, e *fact.Engine) []netip.Addr {
+	out := slices.Clone(asked)
+	for _, n := range e.Networks {
+		for _, p := range n.Peers {
+			out = append(out, p.IP)
+		}
+		for _, s := range n.Services {
+			for _, t := range s.Tasks {
+				out = append(out, t.HostIP)
+			}
+		}
+	}
+	for _, m := range e.Swarm.Managers {
+		out = append(out, m.Addr())
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	out = slices.DeleteFunc(slices.Compact(out), func(a netip.Addr) bool { return !a.IsValid() || a == e.Swarm.NodeAddr })
+	return out[:min(len(out), maxPeers)]
+}
