@@ -38,7 +38,7 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.PersistentFlags().StringVar(&name, "name", "lab", "which lab; several can run side by side")
-	c.AddCommand(up(&name), down(&name), status(&name), execute(&name), breakFault(&name), heal(&name), faults(), matrix(&name))
+	c.AddCommand(up(&name), down(&name), status(&name), execute(&name), breakFault(&name), heal(&name), faults(), matrix(&name), benchmark(&name), measure())
 	return c
 }
 
