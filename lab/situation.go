@@ -50,12 +50,15 @@ func Situations() []Situation {
 			Undo: healExtras,
 		},
 		{
-			ID:  "healthy.dotted-name",
-			Doc: "a service whose name has dots, which looks like a task's name",
+			ID: "healthy.dotted-name",
+			// Managers refuse dots in the name itself (seen on 20.10 to 29: "must be valid as a DNS name component").
+			Doc: "a service with an underscore in its name and dots in its alias, which looks like a task's name",
 			Setup: func(ctx context.Context, l *Lab, d *Draw) error {
-				return l.settledExtra(ctx, l.everywhere("shop.api.1"))
+				s := l.everywhere("shop_api-2")
+				s.TaskTemplate.Networks[0].Aliases = []string{"shop.api.1"}
+				return l.settledExtra(ctx, s)
 			},
-			Asks: asks("shop.api.1"),
+			Asks: asks("shop_api-2"),
 			Undo: healExtras,
 		},
 		{
