@@ -32,8 +32,13 @@ func All() []*Check {
 
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
+		DNSResolverDead,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
+		AppWrongPort,
+		AppBoundToLoopback,
+		AppBoundToOneNetwork,
+		AppAcceptQueueOverflow,
 	}
 }

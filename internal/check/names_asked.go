@@ -1,0 +1,110 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// asker is a running container of the asking side, on a node that was seen.
+type asker struct {
+	End  *expect.End
+	Node *fact.Node
+}
+
+// askers lists the containers that names were asked from, in the order of the
+// ends. With none, nobody can tell what names lead to, and that is recorded.
+func (in *In) askers() []asker {
+	var out []asker
+	for i := range in.Scope.From {
+		e := &in.Scope.From[i]
+		if n := in.Node(e.Node); n != nil && slices.Contains(in.Sighted, n) && e.Running && e.Container != "" {
+			out = append(out, asker{e, n})
+		}
+	}
+	if len(out) == 0 {
+		in.Blind("no container of the asking side runs where it could be looked at")
+	}
+	return out
+}
+
+// what names the asker in a sentence.
+func (a *asker) what() string { return fmt.Sprintf("%s on %s", a.End.Name, a.Node.Name) }
+
+// questions are the probes of an asker for addresses; any name when it is empty.
+func (in *In) questions(a *asker, name string) []fact.DNSProbe {
+	var out []fact.DNSProbe
+	for _, p := range in.Seen.DNS {
+		if p.From.Node == a.Node.Name && p.From.Container == a.End.Container && p.Type == "A" && (name == "" || p.Name == name) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// answer is what an asker's resolver says a name leads to, whichever way it was
+// asked; false, and recorded, where no answer came.
+func (in *In) answer(a *asker, name string) ([]netip.Addr, bool) {
+	var out []netip.Addr
+	ok := false
+	for _, p := range in.questions(a, name) {
+		if p.Outcome == fact.Open {
+			ok, out = true, append(out, p.Addrs...)
+		}
+	}
+	if !ok {
+		in.Blind("%s got no answer about %s", a.what(), name)
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out), ok
+}
+
+// userNetwork reports whether a container is on a network with the engine's own
+// resolver: any but the default bridge and the host's.
+func userNetwork(c *fact.Container) bool {
+	return c.NetworkMode != "host" && slices.ContainsFunc(c.Endpoints, func(e fact.ContainerEndpoint) bool {
+		return e.NetworkName != "bridge" && e.NetworkName != "host" && e.NetworkName != "none"
+	})
+}
+
+// renew is the command that ends a container so that another one, or a new life
+// of it, takes its place. Swarm replaces a task; a container starts again.
+func (a *asker) renew() string {
+	id := a.End.Container[:min(12, len(a.End.Container))]
+	if a.End.Task == "" {
+		return fmt.Sprintf("on %s: docker restart %s", a.Node.Name, id)
+	}
+	return fmt.Sprintf("on %s: docker rm -f %s", a.Node.Name, id)
+}
+
+// ask is the command that asks a question from inside the asker.
+func (a *asker) ask(ns, server, name string) string {
+	return fmt.Sprintf("on %s: %sdig +time=1 +tries=1 +short %s %s", a.Node.Name, Enter(ns), server, quoted(name))
+}
+
+// addrList writes addresses the way a sentence wants them.
+func addrList(addrs []netip.Addr) string {
+	if len(addrs) == 0 {
+		return "none"
+	}
+	var out []string
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// quoted is a word as a shell takes it: names come from other people.
+func quoted(s string) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-./:=,@", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
