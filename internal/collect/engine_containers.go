@@ -41,7 +41,10 @@ type containerJSON struct {
 		Status    string
 		Pid       int
 		StartedAt string
-		Health    struct{ Status string }
+		Health    struct {
+			Status        string
+			FailingStreak int
+		}
 	}
 	ResolvConfPath  string
 	HostConfig      struct{ NetworkMode string }
@@ -133,6 +136,7 @@ func readContainer(a *answer, c *fact.Container) error {
 		return err
 	}
 	c.State, c.Pid, c.Health = in.State.Status, in.State.Pid, in.State.Health.Status
+	c.HealthFailures = in.State.Health.FailingStreak
 	if c.Health == "none" {
 		c.Health = ""
 	}

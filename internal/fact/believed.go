@@ -65,7 +65,9 @@ type Container struct {
 	State string
 	// Health is "starting", "healthy", "unhealthy" or "" for none.
 	Health string
-	Pid    int
+	// HealthFailures counts the health checks that failed since one last passed.
+	HealthFailures int
+	Pid            int
 	// SandboxKey is the path of the namespace's handle, in the engine's own
 	// mount namespace.
 	SandboxKey     string
