@@ -36,9 +36,5 @@ func All() []*Check {
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
-		AppWrongPort,
-		AppBoundToLoopback,
-		AppBoundToOneNetwork,
-		AppAcceptQueueOverflow,
 	}
 }
