@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"fairway/internal/check"
@@ -29,7 +28,7 @@ const perRequest = 2
 // look holds what one diagnosis shares between its looks.
 type look struct {
 	engine   *collect.Engine
-	here     fleet.Node
+	ways     *ways
 	question fact.Question
 	now      func() time.Time
 	limit    time.Duration
@@ -47,8 +46,8 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 	if err != nil {
 		return nil, err
 	}
-	l := &look{engine: engine, here: &local{engine: engine, now: o.Now}, question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version}
-	defer l.here.Close()
+	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version}
+	defer l.ways.close()
 	first := l.once(ctx)
 	if ctx.Err() != nil || !check.WantsSecondLook(first, check.All()) {
 		return first, nil
@@ -91,25 +90,27 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	s.Wanted, gaps = l.engine.Wanted(ctx)
 	s.Gaps = append(s.Gaps, gaps...)
 	fact.Tidy(s)
-	l.progress("reading what engine and kernel believe and hold")
+	l.progress("reading what engines believe and kernels hold")
 	l.lookHere(ctx, s)
-	fact.Tidy(s)
 	sc, err := expect.Resolve(s)
 	if err != nil || len(s.Nodes) == 0 {
 		return s
 	}
-	s.Gaps = append(s.Gaps, unseen(s, &sc)...)
+	l.lookElsewhere(ctx, s, &sc)
+	if sc, err = expect.Resolve(s); err != nil {
+		return s
+	}
 	l.probe(ctx, s, &sc)
 	return s
 }
 
-// lookHere looks at the node that fairway's engine runs on.
+// lookHere looks at the node whose engine was dialled.
 func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 	req := fleet.LookRequest{Names: []string{l.question.From}}
 	if sc, err := expect.Resolve(s); err == nil && s.Wanted != nil {
 		req = wanting(s, &sc)
 	}
-	a, err := l.here.Look(ctx, req)
+	a, err := l.ways.here.Look(ctx, req)
 	if err != nil {
 		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindNode, Class: fact.ClassGarbled, Reason: err.Error()})
 		return
@@ -118,6 +119,72 @@ func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 	if a.Node.Engine != nil {
 		s.Here, s.Nodes = a.Node.ID, []fact.Node{a.Node}
 	}
+	fact.Tidy(s)
+}
+
+// lookElsewhere looks at every other node on the path that there is a way to,
+// all at once, and notes those that were not seen, one gap each.
+func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
+	nodes := map[fact.NodeID]fleet.Node{}
+	for _, h := range elsewhere(s, sc) {
+		n, gap := l.ways.to(ctx, s, h)
+		if gap != nil {
+			s.Gaps = append(s.Gaps, *gap)
+			continue
+		}
+		nodes[h.id] = n
+	}
+	req := wanting(s, sc)
+	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, _ fact.NodeID, n fleet.Node) (*fleet.LookAnswer, error) {
+		return n.Look(ctx, req)
+	}) {
+		l.keep(s, a)
+	}
+	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
+	fact.Tidy(s)
+}
+
+// keep adds what another node answered, if it is that node's own.
+func (l *look) keep(s *fact.Snapshot, a fleet.Asked[*fleet.LookAnswer]) {
+	name := expect.NodeName(s, a.Node)
+	switch {
+	case a.Err != nil:
+		s.Gaps = append(s.Gaps, fact.Gap{Node: name, Kind: fact.KindNode, Class: fact.ClassTimeout, Reason: a.Err.Error()})
+	case a.Answer.Node.ID != a.Node:
+		s.Gaps = append(s.Gaps, fact.Gap{Node: name, Kind: fact.KindNode, Class: fact.ClassGarbled,
+			Reason: fmt.Sprintf("what answers there says it is node %q and not %q", a.Answer.Node.ID, a.Node)})
+	default:
+		for _, g := range a.Answer.Gaps {
+			g.Node = name
+			s.Gaps = append(s.Gaps, g)
+		}
+		a.Answer.Node.Name = name
+		s.Nodes = append(s.Nodes, a.Answer.Node)
+	}
+}
+
+// host is a node on the path that is not this one.
+type host struct {
+	// id is empty when the managers do not answer; name is then its address.
+	id   fact.NodeID
+	name string
+	addr netip.Addr
+}
+
+func elsewhere(s *fact.Snapshot, sc *expect.Scope) []host {
+	var out []host
+	for _, e := range slices.Concat(sc.From, sc.To) {
+		known := func(h host) bool { return h.name == e.NodeName }
+		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
+			continue
+		}
+		h := host{id: e.Node, name: e.NodeName, addr: expect.VTEP(s, e.Node)}
+		if h.id == "" {
+			h.addr, _ = netip.ParseAddr(e.NodeName)
+		}
+		out = append(out, h)
+	}
+	return out
 }
 
 // wanting is what the question needs to know of every node, as far as the
@@ -135,69 +202,46 @@ func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
 	return r
 }
 
-// unseen notes the hosts on the path that nobody looked at, one gap each.
-// Without the managers a host is known by its address only.
-func unseen(s *fact.Snapshot, sc *expect.Scope) []fact.Gap {
-	var out []fact.Gap
-	here := expect.NodeName(s, s.Here)
-	for _, e := range slices.Concat(sc.From, sc.To) {
-		known := func(g fact.Gap) bool { return g.Node == e.NodeName }
-		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
-			continue
-		}
-		g := fact.Gap{Node: e.NodeName, Kind: fact.KindNode, Class: fact.ClassUnseen,
-			Reason: fmt.Sprintf("not looked at: this run saw %s only", here),
-			Do:     fmt.Sprintf("run the same command on %s", e.NodeName)}
-		if n := s.Wanted.Node(e.Node); n != nil && n.State != "ready" {
-			g.Reason += fmt.Sprintf("; the managers say it is %s", n.State)
-		}
-		out = append(out, g)
-	}
-	return out
-}
-
 // probe sends both rounds of probes and samples the counters again.
 func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	plan := expect.First(s, sc)
 	l.progress(fmt.Sprintf("connecting from %d to %d targets", len(sc.From), len(plan.TCP)))
-	bound(s, &plan)
+	s.Gaps = append(s.Gaps, sampled(&plan)...)
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.countAgain(ctx, s)
 }
 
-// bound keeps a sweep within its limit, and says so.
-func bound(s *fact.Snapshot, p *expect.Plan) {
-	if n := len(p.TCP); n > expect.MaxTCP {
-		p.TCP = p.TCP[:expect.MaxTCP]
-		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassUnseen,
-			Reason: fmt.Sprintf("%d of %d connections were tried, which is the limit of one run", expect.MaxTCP, n),
-			Do:     "name one source with service.slot, or one port"})
+// sampled says when not every pair was tried.
+func sampled(p *expect.Plan) []fact.Gap {
+	if p.Each == 0 {
+		return nil
 	}
+	return []fact.Gap{{Kind: fact.KindTCP, Class: fact.ClassUnseen,
+		Reason: fmt.Sprintf("every source tried %d of %d targets, each beginning at another one: %d connections are the limit of one run", p.Each, p.Of, expect.MaxTCP),
+		Do:     "name one source with service.slot, or one port"}}
 }
 
 // send has every node send its part of a plan, and notes the results.
 func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for i := range s.Nodes {
-		n := &s.Nodes[i]
+	nodes := map[fact.NodeID]fleet.Node{}
+	for _, n := range s.Nodes {
 		part := partOf(&plan, n.Name)
-		if n.Kernel == nil || len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers) == 0 {
+		if n.Kernel != nil && len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers) > 0 {
+			nodes[n.ID] = l.ways.open(n.ID)
+		}
+	}
+	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, id fact.NodeID, n fleet.Node) (*fleet.ProbeAnswer, error) {
+		seen := s.Node(id)
+		return n.Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, seen.Name), Spaces: spaces(seen.Kernel), Limit: perRequest})
+	}) {
+		name := s.Node(a.Node).Name
+		if a.Err != nil {
+			s.Gaps = append(s.Gaps, noProbes(name, a.Err)...)
 			continue
 		}
-		wg.Go(func() {
-			a, err := l.here.Probe(ctx, fleet.ProbeRequest{Probes: part, Spaces: spaces(n.Kernel), Limit: perRequest})
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				s.Gaps = append(s.Gaps, noProbes(n.Name, err)...)
-				return
-			}
-			gather(s, a)
-		})
+		gather(s, name, a.Answer)
 	}
-	wg.Wait()
 	sortSeen(&s.Seen)
 }
 
@@ -243,13 +287,29 @@ func noProbes(node string, err error) []fact.Gap {
 	return out
 }
 
-func gather(s *fact.Snapshot, a *fleet.ProbeAnswer) {
-	s.Seen.TCP = append(s.Seen.TCP, a.Seen.TCP...)
-	s.Seen.DNS = append(s.Seen.DNS, a.Seen.DNS...)
-	s.Seen.MTU = append(s.Seen.MTU, a.Seen.MTU...)
-	s.Seen.Peers = append(s.Seen.Peers, a.Seen.Peers...)
+// gather adds a node's results; what it says of other nodes does not count.
+func gather(s *fact.Snapshot, node string, a *fleet.ProbeAnswer) {
+	for _, p := range a.Seen.TCP {
+		p.From.Node = node
+		s.Seen.TCP = append(s.Seen.TCP, p)
+	}
+	for _, p := range a.Seen.DNS {
+		p.From.Node = node
+		s.Seen.DNS = append(s.Seen.DNS, p)
+	}
+	for _, p := range a.Seen.MTU {
+		p.From.Node = node
+		s.Seen.MTU = append(s.Seen.MTU, p)
+	}
+	for _, p := range a.Seen.Peers {
+		p.Node = node
+		s.Seen.Peers = append(s.Seen.Peers, p)
+	}
 	s.Seen.Made += a.Seen.Made
-	s.Gaps = append(s.Gaps, a.Gaps...)
+	for _, g := range a.Gaps {
+		g.Node = node
+		s.Gaps = append(s.Gaps, g)
+	}
 }
 
 // sortSeen puts results of nodes that answered in any order into one order.
@@ -269,17 +329,24 @@ func sortSeen(seen *fact.Seen) {
 
 // countAgain takes the second sample of every node's counters.
 func (l *look) countAgain(ctx context.Context, s *fact.Snapshot) {
-	for i := range s.Nodes {
-		n := &s.Nodes[i]
-		if n.Kernel == nil {
+	nodes := map[fact.NodeID]fleet.Node{}
+	for _, n := range s.Nodes {
+		if n.Kernel != nil {
+			nodes[n.ID] = l.ways.open(n.ID)
+		}
+	}
+	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, id fact.NodeID, n fleet.Node) (*fleet.WatchAnswer, error) {
+		return n.Watch(ctx, fleet.WatchRequest{Counters: true, Spaces: spaces(s.Node(id).Kernel)})
+	}) {
+		n := s.Node(a.Node)
+		if a.Err != nil {
+			s.Gaps = append(s.Gaps, fact.Gap{Node: n.Name, Kind: fact.KindCounters, Class: fact.ClassGarbled, Reason: a.Err.Error()})
 			continue
 		}
-		a, err := l.here.Watch(ctx, fleet.WatchRequest{Counters: true, Spaces: spaces(n.Kernel)})
-		if err != nil {
-			s.Gaps = append(s.Gaps, fact.Gap{Node: n.Name, Kind: fact.KindCounters, Class: fact.ClassGarbled, Reason: err.Error()})
-			continue
+		n.Kernel.Later(a.Answer.Counters)
+		for _, g := range a.Answer.Gaps {
+			g.Node = n.Name
+			s.Gaps = append(s.Gaps, g)
 		}
-		n.Kernel.Later(a.Counters)
-		s.Gaps = append(s.Gaps, a.Gaps...)
 	}
 }

@@ -3,6 +3,7 @@ package expect
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fairway/internal/fact"
 )
@@ -14,10 +15,11 @@ type Plan struct {
 	DNS   []fact.DNSProbe
 	MTU   []fact.MTUProbe
 	Peers []fact.PeerProbe
+	// Each is how many of Of targets every source connects to; 0: all of them.
+	Each, Of int
 }
 
-// MaxTCP bounds the connections one round may ask for; what is beyond it is
-// not probed and the caller says so.
+// MaxTCP bounds the connections one round may ask for.
 const MaxTCP = 4096
 
 // resolverPort is the embedded resolver as containers see it.
@@ -26,35 +28,70 @@ var resolverPort = netip.AddrPortFrom(ResolverAddr, 53)
 // First plans the first round, runbook U1 to U3: every source task that was
 // seen asks its resolver for the targets and connects to every running target
 // on every shared network; the largest packet goes to one target on every
-// other node; every other node on the path is asked for its gossip port.
+// other node; every other node on the path is asked for its gossip port. Where
+// that is more than MaxTCP connections, every source asks an equal share of the
+// targets, each beginning at another one, and Plan.Each says how many.
 func First(s *fact.Snapshot, sc *Scope) Plan {
-	var p Plan
-	ladder := map[ladderKey]bool{}
-	for _, from := range sc.From {
-		src, ok := source(s, &from)
-		if !ok {
+	p := planner{s: s, sc: sc, ladder: map[ladderKey]bool{}}
+	var sources []*End
+	for i := range sc.From {
+		if _, ok := source(s, &sc.From[i]); ok {
+			sources = append(sources, &sc.From[i])
+		}
+	}
+	targets := slices.DeleteFunc(slices.Clone(sc.To), func(e End) bool { return !e.Running })
+	each := len(targets)
+	if cost := len(sources) * max(1, len(sc.Ports)) * max(1, len(sc.Networks)); cost > 0 && each > MaxTCP/cost {
+		each = max(1, MaxTCP/cost)
+		p.plan.Each, p.plan.Of = each, len(targets)
+	}
+	for i, from := range sources {
+		p.from(from, rotated(targets, i*each)[:each])
+	}
+	p.plan.Peers = peers(s, sc)
+	return p.plan
+}
+
+// rotated is the list beginning at another place.
+func rotated(list []End, at int) []End {
+	if len(list) == 0 {
+		return nil
+	}
+	at %= len(list)
+	return slices.Concat(list[at:], list[:at])
+}
+
+// planner makes the first round's plan.
+type planner struct {
+	s      *fact.Snapshot
+	sc     *Scope
+	plan   Plan
+	ladder map[ladderKey]bool
+}
+
+func (p *planner) from(from *End, targets []End) {
+	src, _ := source(p.s, from)
+	p.plan.DNS = append(p.plan.DNS, questions(src, p.sc)...)
+	for i := range targets {
+		to := &targets[i]
+		if to.Task == from.Task && to.Container == from.Container {
 			continue
 		}
-		p.DNS = append(p.DNS, questions(src, sc)...)
-		for _, to := range sc.To {
-			if !to.Running || to.Task == from.Task && to.Container == from.Container {
-				continue
-			}
-			for _, net := range sc.Networks {
-				addr := to.Addr(net)
-				if !addr.IsValid() {
-					continue
-				}
-				p.TCP = append(p.TCP, connects(src, &to, net, addr, sc)...)
-				if k := (ladderKey{src.Node, net, to.Node}); to.Node != from.Node && !ladder[k] {
-					ladder[k] = true
-					p.MTU = append(p.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr, MTU: linkMTU(s, &from, net)})
-				}
+		for _, net := range p.sc.Networks {
+			if to.Addr(net).IsValid() {
+				p.pair(src, from, to, net)
 			}
 		}
 	}
-	p.Peers = peers(s, sc)
-	return p
+}
+
+func (p *planner) pair(src fact.Source, from, to *End, net fact.NetworkID) {
+	addr := to.Addr(net)
+	p.plan.TCP = append(p.plan.TCP, connects(src, to, net, addr, p.sc)...)
+	if k := (ladderKey{src.Node, net, to.Node}); to.Node != from.Node && !p.ladder[k] {
+		p.ladder[k] = true
+		p.plan.MTU = append(p.plan.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr, MTU: linkMTU(p.s, from, net)})
+	}
 }
 
 // linkMTU is the MTU of an end's interface on a network, where a ladder starts;
@@ -118,20 +155,36 @@ func connects(src fact.Source, to *End, net fact.NetworkID, addr netip.Addr, sc 
 	return out
 }
 
-// peers asks, from this host, every other node the question needs.
+// peers asks, from every node that was seen, the other nodes the question needs.
 func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
-	here := s.Node(s.Here)
-	if here == nil || here.Kernel == nil || s.Here == "" {
-		return nil
-	}
 	var out []fact.PeerProbe
-	for _, p := range Peers(s, sc, here) {
-		out = append(out, fact.PeerProbe{Node: here.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Addr, GossipPort)})
-		if isManager(s, here.Engine, &p) {
-			out = append(out, fact.PeerProbe{Node: here.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Addr, ManagerPort)})
+	for i := range s.Nodes {
+		node := &s.Nodes[i]
+		if node.Kernel == nil || node.ID == "" {
+			continue
+		}
+		for _, p := range neighbours(node, Peers(s, sc, node)) {
+			out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Addr, GossipPort)})
+			if isManager(s, node.Engine, &p) {
+				out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Addr, ManagerPort)})
+			}
 		}
 	}
 	return out
+}
+
+// PeersEach is how many peers one node asks at most. In a larger Swarm every
+// node asks so many that follow it by name, so that every node is source and
+// target of as many.
+const PeersEach = 12
+
+// neighbours picks the peers that follow a node by name, round the end.
+func neighbours(node *fact.Node, all []Peer) []Peer {
+	if len(all) <= PeersEach {
+		return all
+	}
+	i, _ := slices.BinarySearchFunc(all, node.Name, func(p Peer, name string) int { return strings.Compare(p.Name, name) })
+	return slices.Concat(all[i:], all[:i])[:PeersEach]
 }
 
 func isManager(s *fact.Snapshot, e *fact.Engine, p *Peer) bool {

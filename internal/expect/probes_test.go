@@ -1,0 +1,92 @@
+package expect_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+	"fairway/internal/facttest"
+)
+
+func plan(t *testing.T, s *fact.Snapshot) (expect.Scope, expect.Plan) {
+	t.Helper()
+	s.Seen = fact.Seen{}
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc, expect.First(s, &sc)
+}
+
+func TestFirst(t *testing.T) {
+	_, p := plan(t, facttest.Healthy())
+	// 3 sources × 3 targets; 2 questions each; a ladder to each of 2 other nodes;
+	// gossip and manager port of 2 peers.
+	if len(p.TCP) != 9 || len(p.DNS) != 6 || len(p.MTU) != 6 || len(p.Peers) != 12 || p.Each != 0 {
+		t.Errorf("%d tcp, %d dns, %d mtu, %d peers, each %d", len(p.TCP), len(p.DNS), len(p.MTU), len(p.Peers), p.Each)
+	}
+	for _, m := range p.MTU {
+		if m.MTU != 1450 {
+			t.Errorf("ladder starts at %d", m.MTU)
+		}
+	}
+	_, p = plan(t, facttest.OneNode())
+	if len(p.TCP) != 3 || len(p.Peers) != 4 {
+		t.Errorf("from one node: %d tcp, %d peers", len(p.TCP), len(p.Peers))
+	}
+}
+
+// A sweep that is too large is shared out: every source asks as many, and every
+// target is asked.
+func TestFirstIsBounded(t *testing.T) {
+	s := facttest.Healthy()
+	for i := range 5000 {
+		x := *s.Wanted.Task(facttest.Api(2))
+		x.ID = fact.TaskID(fmt.Sprintf("t%024d", i))
+		x.Slot = 10 + i
+		x.Addresses = []fact.TaskAddress{{Network: facttest.App, Addr: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(2 + i/250), byte(i % 250)}), 16)}}
+		s.Wanted.Tasks = append(s.Wanted.Tasks, x)
+	}
+	_, p := plan(t, s)
+	if len(p.TCP) > expect.MaxTCP || len(p.TCP) < expect.MaxTCP-3 || p.Each == 0 || p.Of != 5003 {
+		t.Fatalf("%d connections, each %d of %d", len(p.TCP), p.Each, p.Of)
+	}
+	from := map[string]int{}
+	seen := map[netip.AddrPort]bool{}
+	for _, x := range p.TCP {
+		from[x.From.Node]++
+		if seen[x.Target] {
+			t.Fatalf("%s is asked twice while others are not asked", x.Target)
+		}
+		seen[x.Target] = true
+	}
+	if len(from) != 3 {
+		t.Errorf("sources %v", from)
+	}
+}
+
+func TestFollowUp(t *testing.T) {
+	s := facttest.Healthy()
+	facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+	stale := netip.MustParseAddr("10.0.1.99")
+	s.Seen.DNS[0].Addrs = append(s.Seen.DNS[0].Addrs, stale)
+	s.Seen.DNS[1].Outcome = fact.Timeout
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := expect.FollowUp(s, &sc)
+	if len(p.TCP) != 1 || p.TCP[0].Target.Addr() != stale || p.TCP[0].To != "" {
+		t.Errorf("tcp %+v: want the address that only DNS knows", p.TCP)
+	}
+	var ptr, direct bool
+	for _, d := range p.DNS {
+		ptr = ptr || d.Type == "PTR" && d.Name == facttest.ApiIP(2).String()
+		direct = direct || d.Type == "A" && d.Server.Port() == 40002
+	}
+	if !ptr || !direct {
+		t.Errorf("dns %+v: want a reverse look-up of the failed address and a question to the resolver's own port", p.DNS)
+	}
+}
