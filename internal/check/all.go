@@ -36,5 +36,9 @@ func All() []*Check {
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
+		AppWrongPort,
+		AppBoundToLoopback,
+		AppBoundToOneNetwork,
+		AppAcceptQueueOverflow,
 	}
 }
