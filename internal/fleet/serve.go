@@ -51,7 +51,7 @@ func (l Limits) filled() Limits {
 func Serve(ctx context.Context, l net.Listener, n Node, limits Limits) error {
 	s := &http.Server{Handler: Handler(n, limits), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: limits.filled().Longest + 10*time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
-		ErrorLog: nil}
+		ErrorLog: nil, Protocols: protocols(true)}
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -65,6 +65,15 @@ func Serve(ctx context.Context, l net.Listener, n Node, limits Limits) error {
 		return nil
 	}
 	return err
+}
+
+// protocols: HTTP/1 where connections are cheap, and HTTP/2 where there is one
+// connection only (an ssh session), so that a watch and a probe can share it.
+func protocols(http1 bool) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(http1)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 // server answers for one node.
