@@ -1,0 +1,115 @@
+package lab
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, text string) report {
+	t.Helper()
+	var r report
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestReportMissed(t *testing.T) {
+	one := `{"id":"fdb-missing","node":"n1","network":"app","peer":"n2","subject":{"kind":"task","name":"api.2.x"}}`
+	two := `{"id":"ipvs-kernel-missing","node":"n1","subject":{"kind":"node","name":"n1"}}`
+	want := Cause{ID: "fdb-missing", Node: "n1", Network: "app", Kind: "task", Name: "api.2.x", Peer: "n2"}
+	for name, c := range map[string]struct {
+		report string
+		want   []Cause
+		ok     bool
+	}{
+		"exactly":        {`{"verdict":"failed","causes":[` + one + `]}`, []Cause{want}, true},
+		"what matters":   {`{"verdict":"failed","causes":[` + one + `]}`, []Cause{{ID: "fdb-missing"}}, true},
+		"nothing":        {`{"verdict":"failed","causes":[]}`, []Cause{want}, false},
+		"one too many":   {`{"verdict":"failed","causes":[` + one + `,` + two + `]}`, []Cause{want}, false},
+		"wrong order":    {`{"verdict":"failed","causes":[` + two + `,` + one + `]}`, []Cause{want, {ID: "ipvs-kernel-missing"}}, false},
+		"two":            {`{"verdict":"failed","causes":[` + one + `,` + two + `]}`, []Cause{want, {ID: "ipvs-kernel-missing"}}, true},
+		"wrong peer":     {`{"verdict":"failed","causes":[` + strings.Replace(one, "n2", "n3", 1) + `]}`, []Cause{want}, false},
+		"wrong task":     {`{"verdict":"failed","causes":[` + strings.Replace(one, "api.2.x", "api.2.y", 1) + `]}`, []Cause{want}, false},
+		"a hint is none": {`{"verdict":"unknown","causes":[` + one + `]}`, []Cause{want}, false},
+	} {
+		if why := read(t, c.report).missed(c.want); (why == "") != c.ok {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
+func TestReportSick(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`{"verdict":"ok","causes":[]}`:                    true,
+		`{"verdict":"unknown","causes":[]}`:               true,
+		`{"verdict":"failed","causes":[]}`:                false,
+		`{"verdict":"unknown","causes":[{"id":"x"}]}`:     false,
+		`{"verdict":"failed","causes":[{"id":"x"},null]}`: false,
+	} {
+		if why := read(t, text).sick(); (why == "") != ok {
+			t.Errorf("%s: %q", text, why)
+		}
+	}
+}
+
+func TestResultsResume(t *testing.T) {
+	dir := t.TempDir()
+	s := &results{dir: dir, hash: "one"}
+	if err := s.load(); err != nil {
+		t.Fatal(err)
+	}
+	bad := row{Engine: "29", Fault: "f", Hash: "one", Verdict: "fail", Why: "no"}
+	good := bad
+	good.Verdict, good.Why = "pass", ""
+	evidence := filepath.Join(dir, "29-f.json")
+	if err := s.add(bad, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(evidence); err != nil || s.passed("29", "f") {
+		t.Errorf("a mismatch passes, or its report is not kept: %v", err)
+	}
+	if err := s.add(good, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(evidence); err == nil {
+		t.Error("the report of a mismatch is still there after a pass")
+	}
+	again, other := &results{dir: dir, hash: "one"}, &results{dir: dir, hash: "two"}
+	for _, r := range []*results{again, other} {
+		if err := r.load(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trials := []trial{{id: "f"}, {id: "g"}}
+	if !again.passed("29", "f") || other.passed("29", "f") || again.failed([]string{"29"}, trials) != 1 {
+		t.Error("what passed is not remembered, or is for another program")
+	}
+	if err := again.writeTable([]string{"29"}, trials); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "matrix.md"))
+	if err != nil || !strings.Contains(string(b), "| f | pass") || !strings.Contains(string(b), "| g | not run |") {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
+func TestTrialsAreDistinct(t *testing.T) {
+	all, err := chooseTrials(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, one := range all {
+		if seen[one.id] {
+			t.Errorf("%s is there twice", one.id)
+		}
+		seen[one.id] = true
+	}
+	if _, err := chooseTrials([]string{"nonsense"}); err == nil {
+		t.Error("an unknown name is accepted")
+	}
+}
