@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -68,6 +69,10 @@ func identity() (*fact.Kernel, error) {
 	}
 	if stat, err := os.ReadFile("/proc/stat"); err == nil {
 		k.Boot, _ = bootTime(stat)
+	}
+	// Not on every machine (no DMI on most ARM boards): then it is not known.
+	if vendor, err := os.ReadFile("/sys/class/dmi/id/sys_vendor"); err == nil {
+		k.Vendor = strings.TrimSpace(string(vendor[:min(len(vendor), 128)]))
 	}
 	return k, nil
 }

@@ -10,7 +10,10 @@ type Kernel struct {
 	Release string
 	Version string
 	Arch    string
-	Boot    time.Time
+	// Vendor is the machine's maker by DMI, "VMware, Inc." for one; empty when
+	// nobody knows.
+	Vendor string
+	Boot   time.Time
 	// Features are "ip_vs", "vxlan" and other things a Swarm needs of a kernel.
 	Features []Feature
 	// Namespaces holds the host's own first, then those the engine keeps,
