@@ -43,10 +43,10 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 	for _, engine := range o.Engines {
 		m := &matrix{MatrixOptions: o, engine: engine, program: program, results: results}
 		if err := m.run(ctx, trials); err != nil {
-			return errors.Join(err, results.writeTable(o.Engines, trials))
+			return errors.Join(err, results.writeTable())
 		}
 	}
-	if err := results.writeTable(o.Engines, trials); err != nil {
+	if err := results.writeTable(); err != nil {
 		return err
 	}
 	if bad := results.failed(o.Engines, trials); bad > 0 {

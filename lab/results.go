@@ -110,8 +110,25 @@ func (s *results) failed(engines []string, trials []trial) int {
 	return n
 }
 
-// writeTable writes the table of all engines and faults, with what is known of this fairway.
-func (s *results) writeTable(engines []string, trials []trial) error {
+// engines lists those that this fairway was tried on, sorted.
+func (s *results) engines() []string {
+	var all []string
+	for _, r := range s.rows {
+		if r.Hash == s.hash {
+			all = append(all, r.Engine)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// writeTable writes the table of all engines and trials, with what is known of this fairway.
+func (s *results) writeTable() error {
+	trials, err := chooseTrials(nil)
+	if err != nil {
+		return err
+	}
+	engines := s.engines()
 	var b strings.Builder
 	fmt.Fprintf(&b, "fairway %s\n\n| fault | %s |\n|---|%s\n", s.hash, strings.Join(engines, " | "), strings.Repeat("---|", len(engines)))
 	var bad []string
