@@ -33,6 +33,7 @@ func All() []*Check {
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
 		DNSResolverDead,
+		DNSStaleRecord,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)

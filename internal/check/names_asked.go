@@ -81,6 +81,14 @@ func (a *asker) renew() string {
 	return fmt.Sprintf("on %s: docker rm -f %s", a.Node.Name, id)
 }
 
+// netns is the name of the asker's namespace, as its questions say.
+func (in *In) netns(a *asker) string {
+	for _, p := range in.questions(a, "") {
+		return p.From.NetNS
+	}
+	return ""
+}
+
 // ask is the command that asks a question from inside the asker.
 func (a *asker) ask(ns, server, name string) string {
 	return fmt.Sprintf("on %s: %sdig +time=1 +tries=1 +short %s %s", a.Node.Name, Enter(ns), server, quoted(name))
