@@ -187,7 +187,8 @@ func when(t time.Time) *time.Time {
 	return &u
 }
 
-// address is the one on the first shared network, else the first one.
+// address is the one on the first shared network, else the first one outside
+// the routing mesh.
 func (j *judge) address(list []fact.TaskAddress) string {
 	for _, n := range j.sc.Networks {
 		for _, a := range list {
@@ -196,8 +197,10 @@ func (j *judge) address(list []fact.TaskAddress) string {
 			}
 		}
 	}
-	if len(list) > 0 {
-		return list[0].Addr.Addr().String()
+	for _, a := range list {
+		if n := expect.Network(j.s, a.Network); n == nil || !n.Ingress {
+			return a.Addr.Addr().String()
+		}
 	}
 	return ""
 }

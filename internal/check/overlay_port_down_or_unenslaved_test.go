@@ -76,7 +76,8 @@ func TestOverlayPortDown(t *testing.T) {
 			k.Namespaces = slices.DeleteFunc(k.Namespaces, func(n fact.NetNS) bool { return n.Name == facttest.Sandbox(facttest.Api(1)) })
 		}, check: id, answer: check.Unknown},
 		{name: "a task that starts has half a port", mutate: func(s *fact.Snapshot) {
-			s.Wanted.Task(facttest.Web(1)).State = "starting"
+			t := s.Wanted.Task(facttest.Web(1))
+			t.State, t.StateSince = "starting", facttest.Taken
 			eth(s).Addrs = nil
 		}, check: id, answer: check.OK},
 	})
