@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairway/internal/fact"
+	"fairway/internal/fleet"
 )
 
 // Looker takes the snapshot that answers a question. Its error means that
@@ -29,6 +30,8 @@ type LookOptions struct {
 	Now func() time.Time
 	// Version goes into the snapshot as the tool that took it.
 	Version string
+	// SSH reaches other nodes by ssh; nil: not asked for.
+	SSH *fleet.SSH
 }
 
 // Env is all that the command touches of the world.

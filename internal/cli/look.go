@@ -125,42 +125,53 @@ func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 // lookElsewhere looks at every other node on the path that there is a way to,
 // all at once, and notes those that were not seen, one gap each.
 func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
-	nodes := map[fact.NodeID]fleet.Node{}
-	for _, h := range elsewhere(s, sc) {
+	req := wanting(s, sc)
+	type seen struct {
+		answer *fleet.LookAnswer
+		gap    *fact.Gap
+	}
+	for _, a := range fleet.All(ctx, 2*l.limit, elsewhere(s, sc), func(ctx context.Context, h host) (seen, error) {
 		n, gap := l.ways.to(ctx, s, h)
 		if gap != nil {
-			s.Gaps = append(s.Gaps, *gap)
+			return seen{gap: gap}, nil
+		}
+		answer, err := n.Look(ctx, req)
+		return seen{answer: answer}, err
+	}) {
+		if a.Err == nil && a.Answer.gap != nil {
+			s.Gaps = append(s.Gaps, *a.Answer.gap)
 			continue
 		}
-		nodes[h.id] = n
-	}
-	req := wanting(s, sc)
-	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, _ fact.NodeID, n fleet.Node) (*fleet.LookAnswer, error) {
-		return n.Look(ctx, req)
-	}) {
-		l.keep(s, a)
+		keep(s, a.Key, a.Answer.answer, a.Err)
 	}
 	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	fact.Tidy(s)
 }
 
 // keep adds what another node answered, if it is that node's own.
-func (l *look) keep(s *fact.Snapshot, a fleet.Asked[*fleet.LookAnswer]) {
-	name := expect.NodeName(s, a.Node)
+func keep(s *fact.Snapshot, h host, a *fleet.LookAnswer, err error) {
+	g := fact.Gap{Node: h.name, Kind: fact.KindNode, Class: fact.ClassTimeout}
 	switch {
-	case a.Err != nil:
-		s.Gaps = append(s.Gaps, fact.Gap{Node: name, Kind: fact.KindNode, Class: fact.ClassTimeout, Reason: a.Err.Error()})
-	case a.Answer.Node.ID != a.Node:
-		s.Gaps = append(s.Gaps, fact.Gap{Node: name, Kind: fact.KindNode, Class: fact.ClassGarbled,
-			Reason: fmt.Sprintf("what answers there says it is node %q and not %q", a.Answer.Node.ID, a.Node)})
-	default:
-		for _, g := range a.Answer.Gaps {
-			g.Node = name
-			s.Gaps = append(s.Gaps, g)
+	case err != nil:
+		g.Reason = err.Error()
+	case a.Node.Engine == nil:
+		g.Class, g.Reason = fact.ClassUnseen, "its engine did not answer its agent"
+		for _, own := range a.Gaps {
+			g.Reason += "; " + own.Reason
 		}
-		a.Answer.Node.Name = name
-		s.Nodes = append(s.Nodes, a.Answer.Node)
+	case h.id != "" && a.Node.ID != h.id:
+		g.Class = fact.ClassGarbled
+		g.Reason = fmt.Sprintf("what answers there says it is node %q and not %q", a.Node.ID, h.id)
+	default:
+		for _, own := range a.Gaps {
+			own.Node = h.name
+			s.Gaps = append(s.Gaps, own)
+		}
+		a.Node.Name = h.name
+		s.Nodes = append(s.Nodes, a.Node)
+		return
 	}
+	s.Gaps = append(s.Gaps, g)
 }
 
 // host is a node on the path that is not this one.
@@ -224,18 +235,17 @@ func sampled(p *expect.Plan) []fact.Gap {
 
 // send has every node send its part of a plan, and notes the results.
 func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
-	nodes := map[fact.NodeID]fleet.Node{}
-	for _, n := range s.Nodes {
-		part := partOf(&plan, n.Name)
-		if n.Kernel != nil && len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers) > 0 {
-			nodes[n.ID] = l.ways.open(n.ID)
+	var senders []*fact.Node
+	for i := range s.Nodes {
+		part := partOf(&plan, s.Nodes[i].Name)
+		if s.Nodes[i].Kernel != nil && len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers) > 0 {
+			senders = append(senders, &s.Nodes[i])
 		}
 	}
-	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, id fact.NodeID, n fleet.Node) (*fleet.ProbeAnswer, error) {
-		seen := s.Node(id)
-		return n.Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, seen.Name), Spaces: spaces(seen.Kernel), Limit: perRequest})
+	for _, a := range fleet.All(ctx, l.limit, senders, func(ctx context.Context, n *fact.Node) (*fleet.ProbeAnswer, error) {
+		return l.ways.open(n.ID).Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, n.Name), Spaces: spaces(n.Kernel), Limit: perRequest})
 	}) {
-		name := s.Node(a.Node).Name
+		name := a.Key.Name
 		if a.Err != nil {
 			s.Gaps = append(s.Gaps, noProbes(name, a.Err)...)
 			continue
@@ -329,16 +339,16 @@ func sortSeen(seen *fact.Seen) {
 
 // countAgain takes the second sample of every node's counters.
 func (l *look) countAgain(ctx context.Context, s *fact.Snapshot) {
-	nodes := map[fact.NodeID]fleet.Node{}
-	for _, n := range s.Nodes {
-		if n.Kernel != nil {
-			nodes[n.ID] = l.ways.open(n.ID)
+	var read []*fact.Node
+	for i := range s.Nodes {
+		if s.Nodes[i].Kernel != nil {
+			read = append(read, &s.Nodes[i])
 		}
 	}
-	for _, a := range fleet.All(ctx, l.limit, nodes, func(ctx context.Context, id fact.NodeID, n fleet.Node) (*fleet.WatchAnswer, error) {
-		return n.Watch(ctx, fleet.WatchRequest{Counters: true, Spaces: spaces(s.Node(id).Kernel)})
+	for _, a := range fleet.All(ctx, l.limit, read, func(ctx context.Context, n *fact.Node) (*fleet.WatchAnswer, error) {
+		return l.ways.open(n.ID).Watch(ctx, fleet.WatchRequest{Counters: true, Spaces: spaces(n.Kernel)})
 	}) {
-		n := s.Node(a.Node)
+		n := a.Key
 		if a.Err != nil {
 			s.Gaps = append(s.Gaps, fact.Gap{Node: n.Name, Kind: fact.KindCounters, Class: fact.ClassGarbled, Reason: a.Err.Error()})
 			continue

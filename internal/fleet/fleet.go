@@ -112,26 +112,23 @@ type WatchAnswer struct {
 	Gaps     []fact.Gap
 }
 
-// Asked is one node's part in All.
-type Asked[T any] struct {
-	Node   fact.NodeID
+// Asked is one part of All.
+type Asked[K, T any] struct {
+	Key    K
 	Answer T
 	Err    error
 }
 
-// All asks every node at once and waits no longer than limit for each: a dead,
-// slow, hung or lying node costs its own answer and nobody else's.
-func All[T any](ctx context.Context, limit time.Duration, nodes map[fact.NodeID]Node, ask func(context.Context, fact.NodeID, Node) (T, error)) []Asked[T] {
-	out := make([]Asked[T], 0, len(nodes))
-	var mu sync.Mutex
+// All asks for every key at once and waits no longer than limit for each: a
+// dead, slow, hung or lying node costs its own answer and nobody else's. The
+// answers are in the order of the keys.
+func All[K, T any](ctx context.Context, limit time.Duration, keys []K, ask func(context.Context, K) (T, error)) []Asked[K, T] {
+	out := make([]Asked[K, T], len(keys))
 	var wg sync.WaitGroup
-	for id, n := range nodes {
+	for i, key := range keys {
 		wg.Go(func() {
-			one := Asked[T]{Node: id}
-			one.Answer, one.Err = bounded(ctx, limit, func(ctx context.Context) (T, error) { return ask(ctx, id, n) })
-			mu.Lock()
-			defer mu.Unlock()
-			out = append(out, one)
+			out[i].Key = key
+			out[i].Answer, out[i].Err = bounded(ctx, limit, func(ctx context.Context) (T, error) { return ask(ctx, key) })
 		})
 	}
 	wg.Wait()
