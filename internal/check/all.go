@@ -6,6 +6,10 @@ func All() []*Check {
 	return []*Check{
 		// The managers' own decisions.
 		// (task-not-running availability-or-placement network-not-shared swarm-network-lazy-instantiation endpoint-mode-mismatch duplicate-ip-or-vip)
+		TaskNotRunning,
+		AvailabilityOrPlacement,
+		NetworkNotShared,
+		SwarmNetworkLazyInstantiation,
 		DuplicateIPOrVIP,
 
 		// The kernel and the underlay.
@@ -18,6 +22,7 @@ func All() []*Check {
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)
 		Gossip7946Blocked,
+		TaskNotDiscoverable,
 
 		// The overlay, believed against held.
 		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)
