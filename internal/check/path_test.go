@@ -62,3 +62,16 @@ func TestWorkerFindsCauses(t *testing.T) {
 		t.Errorf("healthy worker: causes %s, settling %s, exit %d", ids(r.Causes), ids(r.Settling), r.ExitCode())
 	}
 }
+
+// TestNamelessNodeIsOnThePath: an engine that hangs does not say which node it
+// is; what could not be read there must not count as well.
+func TestNamelessNodeIsOnThePath(t *testing.T) {
+	s := worker()
+	s.Here, s.Nodes[0].ID, s.Nodes[0].Engine.Networks = "", "", nil
+	s.Gaps = append(s.Gaps[:1:1], fact.Gap{Node: "n1", Kind: fact.KindNetworks, Class: fact.ClassTimeout, Reason: "list networks: no answer within 10s"})
+	for _, c := range run(t, s).Checks {
+		if c.Answer == check.OK {
+			t.Errorf("%s is ok although the engine did not answer", c.ID)
+		}
+	}
+}

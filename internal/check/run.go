@@ -58,13 +58,20 @@ func (in *In) sighted(c *Check) []*fact.Node {
 	var out []*fact.Node
 	for i := range in.Nodes {
 		n := &in.Nodes[i]
-		onPath := slices.Contains(path, n.ID)
+		// An engine that did not say which node it is may be any of them.
+		onPath := n.ID == "" || slices.Contains(path, n.ID)
 		if !onPath && n.ID != in.Here {
 			continue
 		}
-		if g := in.lacks(n, c); g == nil {
+		g := in.lacks(n, c)
+		if g == nil {
 			out = append(out, n)
-		} else if onPath {
+		}
+		if g == nil && in.Wanted == nil {
+			// Without managers and gossip nobody knows what else is on the path.
+			g = in.Missing(n.Name, "", fact.KindNetworks)
+		}
+		if g != nil && onPath {
 			in.Blind("%s: %s", n.Name, g.Reason)
 		}
 	}
