@@ -39,6 +39,7 @@ func All() []*Check {
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
 		DNSResolverDead,
 		DNSStaleRecord,
+		DNSResolvConfOverridden,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)

@@ -62,7 +62,7 @@ func TestDNSResolverDead(t *testing.T) {
 			deafResolver(s, 1, fact.Refused)
 			c := facttest.NodeOf(s, 1).Engine.TaskContainer(facttest.Web(1))
 			c.Endpoints = []fact.ContainerEndpoint{{NetworkName: "bridge"}}
-		}, check: id, answer: check.OK},
+		}, want: want{id: "dns-resolv-conf-overridden", node: "n1"}, check: id, answer: check.OK},
 		{name: "could not ask", mutate: func(s *fact.Snapshot) { deafResolver(s, 1, fact.ProbeError) }, check: id, answer: check.Unknown},
 		{name: "nothing asked", mutate: func(s *fact.Snapshot) { s.Seen.DNS = nil }, check: id, answer: check.Unknown},
 	})

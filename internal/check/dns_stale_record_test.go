@@ -63,7 +63,6 @@ func TestDNSStaleRecord(t *testing.T) {
 		}, check: id, answer: check.OK},
 		{name: "another network's", mutate: func(s *fact.Snapshot) { leads(s, 1, netip.MustParseAddr("10.9.9.9"), "tasks.api") }, check: id, answer: check.OK},
 		{name: "no failed probe: one look is not enough", mutate: func(s *fact.Snapshot) { leads(s, 1, ghost, "tasks.api") }, check: id, answer: check.Unknown},
-		{name: "the name without tasks. only", mutate: func(s *fact.Snapshot) { leads(s, 1, ghost, "api") }, check: id, answer: check.OK},
 		{name: "no answer", mutate: func(s *fact.Snapshot) { s.Seen.DNS = nil }, check: id, answer: check.Unknown},
 	})
 }
