@@ -40,6 +40,7 @@ func All() []*Check {
 		DNSResolverDead,
 		DNSStaleRecord,
 		DNSResolvConfOverridden,
+		DNSNameCollision,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
