@@ -77,7 +77,8 @@ func Faults() []Fault {
 		dnsNameCollisionContainer(),
 		duplicateIP(),
 		underlayMTUBlackhole(),
-		underlayPeerUnreachable(),
+		underlayPeerRoute(),
+		underlayPeerCable(),
 	}
 }
 

@@ -44,6 +44,7 @@ func (s *results) load() error {
 	if err != nil {
 		return err
 	}
+	s.rows = nil
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -126,6 +127,9 @@ func (s *results) engines() []string {
 func (s *results) writeTable() error {
 	trials, err := chooseTrials(nil)
 	if err != nil {
+		return err
+	}
+	if err := s.load(); err != nil { // another run may have added rows
 		return err
 	}
 	engines := s.engines()
