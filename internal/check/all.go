@@ -10,6 +10,7 @@ func All() []*Check {
 		AvailabilityOrPlacement,
 		NetworkNotShared,
 		SwarmNetworkLazyInstantiation,
+		EndpointModeMismatch,
 		DuplicateIPOrVIP,
 
 		// The kernel and the underlay.

@@ -10,11 +10,13 @@ import (
 	"fairway/internal/facttest"
 )
 
-// giveVIP gives a service a virtual IP, as endpoint mode vip does.
+// giveVIP gives a service a virtual IP, as endpoint mode vip does, and its name
+// leads there.
 func giveVIP(s *fact.Snapshot, name, ip string) {
 	svc := s.Wanted.ServiceNamed(name)
 	svc.EndpointMode = "vip"
 	svc.VIPs = append(svc.VIPs, fact.VIP{Network: facttest.App, Addr: netip.MustParsePrefix(ip)})
+	answers(s, name, netip.MustParsePrefix(ip).Addr())
 }
 
 func noIPVS(s *fact.Snapshot, i int, loadable bool) {
