@@ -43,7 +43,9 @@ func resolverDead(in *In) []Finding {
 		switch front {
 		case fact.Open:
 		case fact.Refused, fact.Timeout, fact.Unreachable:
-			out = append(out, in.deadResolver(&a, ns, front, back))
+			if f, ok := in.deadResolver(&a, ns, front, back); ok {
+				out = append(out, f)
+			}
 		default:
 			in.Blind("%s: its resolver could not be asked", a.what())
 		}
@@ -72,7 +74,10 @@ func (in *In) resolverOutcomes(a *asker) (front, back fact.Outcome) {
 	return front, back
 }
 
-func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) Finding {
+// deadResolver tells the three ways apart. Silence alone is none of them: for a
+// name it does not know, an engine whose upstreams are silent is silent, too
+// (seen on 20.10). One that hangs leaves the questions unread.
+func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) (Finding, bool) {
 	who := EndSubject(a.End)
 	f := Finding{Certainty: Proof, Node: a.Node.Name, Subject: who, Probed: true, Impact: ImpactTask,
 		Evidence: []Evidence{{Where: "questions of " + a.what() + " to 127.0.0.11:53", Want: "an answer", Got: string(front)}},
@@ -82,20 +87,24 @@ func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) F
 		f.Message = fmt.Sprintf("the resolver of %s is gone: nothing listens on 127.0.0.11 in it", a.what())
 		f.Evidence = append(f.Evidence, Evidence{Where: a.Node.Name + ": UDP sockets of " + a.End.Name, Want: "one on 127.0.0.11", Got: "none"})
 		f.Relief = a.renew()
-		return f
+		return f, true
 	}
 	sock := ns.Sockets[i]
 	e := Evidence{Where: fmt.Sprintf("the same questions to its socket, %s", sock.Local), Want: "an answer", Got: cmp.Or(string(back), "not asked")}
-	if back == fact.Open || front == fact.Refused && back == "" {
+	if front != fact.Timeout || back == fact.Open {
 		f.Message = fmt.Sprintf("the NAT rules in %s do not lead from 127.0.0.11:53 to its resolver, which is on port %d", a.what(), sock.Local.Port())
 		e.Want = "no answer either"
 		to := fmt.Sprintf("-d 127.0.0.11 --dport 53 -j DNAT --to-destination %s", sock.Local)
 		f.Relief, f.Impact = fmt.Sprintf("on %s: %siptables -t nat -I OUTPUT -p udp %s", a.Node.Name, Enter(ns.Name), to), ImpactNone
 	} else {
+		if f.Probed = sock.Queue > 0; !f.Probed && in.Earlier != nil {
+			in.Blind("%s gets no answer, but its questions are read: upstream servers may be silent", a.what())
+			return f, false
+		}
 		f.Message = fmt.Sprintf("the engine does not serve the resolver of %s: its socket %s is there and nobody answers", a.what(), sock.Local)
 		e.Got += fmt.Sprintf(", %d bytes waiting unread", sock.Queue)
 		f.Relief, f.Impact = fmt.Sprintf("on %s: systemctl restart docker", a.Node.Name), ImpactNode(a.Node.Name)
 	}
 	f.Evidence = append(f.Evidence, e)
-	return f
+	return f, true
 }

@@ -40,6 +40,16 @@ func dropResolverSocket(s *fact.Snapshot, i int) {
 	ns.Sockets = slices.DeleteFunc(ns.Sockets, func(x fact.Socket) bool { return x.Local.Addr() == expect.ResolverAddr })
 }
 
+// unread leaves questions in the queue of the resolver's socket.
+func unread(s *fact.Snapshot, i int) {
+	ns := facttest.SandboxOf(s, i, facttest.Web(i))
+	for k := range ns.Sockets {
+		if ns.Sockets[k].Proto == "udp" {
+			ns.Sockets[k].Queue = 768
+		}
+	}
+}
+
 func TestDNSResolverDead(t *testing.T) {
 	id := "dns-resolver-dead"
 	w := want{id: id, node: "n1", subject: string(facttest.Web(1)), certainty: check.Proof}
@@ -54,6 +64,18 @@ func TestDNSResolverDead(t *testing.T) {
 		}, want: w},
 		{name: "engine hung", mutate: func(s *fact.Snapshot) {
 			deafResolver(s, 1, fact.Timeout)
+			askBehind(s, 1, fact.Timeout)
+			unread(s, 1)
+		}, want: w},
+		{name: "silence, and nothing waits unread", mutate: func(s *fact.Snapshot) {
+			deafResolver(s, 1, fact.Timeout)
+			askBehind(s, 1, fact.Timeout)
+			s.Earlier = facttest.Healthy()
+			deafResolver(s.Earlier, 1, fact.Timeout)
+			askBehind(s.Earlier, 1, fact.Timeout)
+		}, check: id, answer: check.Unknown},
+		{name: "rules gone, and the name is not known", mutate: func(s *fact.Snapshot) {
+			deafResolver(s, 1, fact.Refused)
 			askBehind(s, 1, fact.Timeout)
 		}, want: w},
 		{name: "one question unanswered of two", mutate: func(s *fact.Snapshot) { s.Seen.DNS[0].Outcome = fact.Timeout },
@@ -72,7 +94,7 @@ func TestDNSResolverDeadRelief(t *testing.T) {
 	for relief, mutate := range map[string]func(*fact.Snapshot){
 		"--to-destination 127.0.0.11:40002": func(s *fact.Snapshot) { askBehind(s, 1, fact.Open) },
 		"docker rm -f":                      func(s *fact.Snapshot) { dropResolverSocket(s, 1) },
-		"systemctl restart docker":          func(s *fact.Snapshot) { askBehind(s, 1, fact.Timeout) },
+		"systemctl restart docker":          func(s *fact.Snapshot) { askBehind(s, 1, fact.Timeout); unread(s, 1) },
 	} {
 		s := facttest.Healthy()
 		deafResolver(s, 1, fact.Timeout)
