@@ -131,6 +131,11 @@ func questions(src fact.Source, sc *Scope) []fact.DNSProbe {
 			out = append(out, fact.DNSProbe{From: src, Server: resolverPort, Name: q, Type: "A"})
 		}
 	}
+	for _, e := range sc.To {
+		if e.ServiceName == "" && e.Name != "" {
+			out = append(out, fact.DNSProbe{From: src, Server: resolverPort, Name: e.Name, Type: "A"})
+		}
+	}
 	return out
 }
 
@@ -223,20 +228,28 @@ func FollowUp(s *fact.Snapshot, sc *Scope) Plan {
 			p.TCP = append(p.TCP, extra(s, sc, d)...)
 		}
 	}
+	p.DNS = append(p.DNS, reverse(s.Seen.TCP, p.TCP)...)
+	return p
+}
+
+// reverse looks up the addresses of failed connections, and those that nobody
+// should have, once from each namespace.
+func reverse(tried, planned []fact.TCPProbe) []fact.DNSProbe {
+	var out []fact.DNSProbe
 	type key struct {
 		ns   string
 		addr netip.Addr
 	}
 	done := map[key]bool{}
-	for _, t := range s.Seen.TCP {
+	for _, t := range slices.Concat(tried, planned) {
 		k := key{t.From.Node + "/" + t.From.NetNS, t.Target.Addr()}
 		if t.Outcome == fact.Open || done[k] {
 			continue
 		}
 		done[k] = true
-		p.DNS = append(p.DNS, fact.DNSProbe{From: t.From, Server: resolverPort, Name: t.Target.Addr().String(), Type: "PTR"})
+		out = append(out, fact.DNSProbe{From: t.From, Server: resolverPort, Name: t.Target.Addr().String(), Type: "PTR"})
 	}
-	return p
+	return out
 }
 
 // direct asks the resolver behind its NAT rules: the UDP socket on 127.0.0.11
