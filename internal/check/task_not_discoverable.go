@@ -67,9 +67,9 @@ func (in *In) heldBack(svc *fact.Service, s *slot) Finding {
 		f.Evidence = append(f.Evidence, Evidence{Where: "tasks before it in " + s.Name, Want: "none failed",
 			Got: fmt.Sprintf("%d ended in %s: %s", len(s.Failed), in.since(s.Failed[len(s.Failed)-1].StateSince), why(s.Failed[0]))})
 	}
-	// The first check comes one interval after the start: 30 s unless told
-	// otherwise. Waiting so long is not yet a fault.
-	if len(s.Failed) == 0 && in.failures(t) == 0 && in.Taken.Sub(t.StateSince) < startingFor {
+	// The first check comes one interval after the start, 30 s unless told
+	// otherwise: a second look may see it fail, else waiting is no fault yet.
+	if len(s.Failed) == 0 && in.failures(t) == 0 && in.Taken.Sub(t.StateSince) < startingFor && in.Earlier != nil {
 		f.Certainty = Hint
 	}
 	return f

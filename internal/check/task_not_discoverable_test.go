@@ -33,9 +33,15 @@ func TestTaskNotDiscoverable(t *testing.T) {
 				gate(s, 4*time.Second, 2)
 			})
 		}, want: gated},
-		{name: "the first check is still to come", mutate: func(s *fact.Snapshot) {
+		{name: "the first check is still to come: look again", mutate: func(s *fact.Snapshot) {
 			s.Wanted.ServiceNamed("api").Healthcheck = true
 			gate(s, 10*time.Second, 0)
+		}, check: "task-not-discoverable", answer: check.Unknown},
+		{name: "the first check is still to come in both looks", mutate: func(s *fact.Snapshot) {
+			again(s, func(s *fact.Snapshot) {
+				s.Wanted.ServiceNamed("api").Healthcheck = true
+				gate(s, 10*time.Second, 0)
+			})
 		}, want: hint},
 		{name: "the check gives up and Swarm tries again", mutate: func(s *fact.Snapshot) {
 			s.Wanted.ServiceNamed("api").Healthcheck = true
