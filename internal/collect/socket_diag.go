@@ -113,6 +113,9 @@ func diagRequest(family, proto uint8, states uint32) []byte {
 type diagConn struct {
 	fd  int
 	seq uint32
+	// buf serves every dump: a new one for each is most of what a look at a big
+	// node allocates.
+	buf []byte
 }
 
 func dialDiag() (*diagConn, error) {
@@ -125,7 +128,7 @@ func dialDiag() (*diagConn, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("open socket diagnosis: %w", err)
 	}
-	return &diagConn{fd: fd}, nil
+	return &diagConn{fd: fd, buf: make([]byte, diagBuffer)}, nil
 }
 
 // dump asks once and reads the answer to its end.
@@ -142,15 +145,15 @@ func (c *diagConn) dump(request []byte) ([]fact.Socket, error) {
 		return nil, err
 	}
 	a := diagAnswer{seq: c.seq}
-	for buf := make([]byte, diagBuffer); !a.done; {
-		n, _, err := unix.Recvfrom(c.fd, buf, 0)
+	for !a.done {
+		n, _, err := unix.Recvfrom(c.fd, c.buf, 0)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			return a.rows, err
 		}
-		if err := a.take(buf[:n]); err != nil {
+		if err := a.take(c.buf[:n]); err != nil {
 			return a.rows, err
 		}
 	}
