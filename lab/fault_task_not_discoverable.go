@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
 )
 
 func taskNotDiscoverable() Fault {
@@ -34,9 +35,32 @@ func taskNotDiscoverable() Fault {
 			if err := l.expectConnect(ctx, d.Task, to, 8*time.Second, Opened); err != nil {
 				return err
 			}
-			return l.expectNoName(ctx, d.Task, "tasks."+s.Name)
+			if err := l.expectNoName(ctx, d.Task, "tasks."+s.Name); err != nil {
+				return err
+			}
+			return l.expectUnwell(ctx, t)
 		},
 		Heal: healExtras,
 		Want: wantExtraTask("task-not-discoverable"),
 	}
+}
+
+// expectUnwell waits until a task's health check has failed: before that it may only be slow.
+func (l *Lab) expectUnwell(ctx context.Context, t Task) error {
+	api, err := l.API(t.Node)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, 10*time.Second, "the health check of "+t.Name+" to fail", func() (bool, error) {
+		of := client.Filters{}.Add("label", "com.docker.swarm.task.id="+t.ID)
+		all, err := api.ContainerList(ctx, client.ContainerListOptions{Filters: of})
+		if err != nil || len(all.Items) == 0 {
+			return false, err
+		}
+		res, err := api.ContainerInspect(ctx, all.Items[0].ID, client.ContainerInspectOptions{})
+		if err != nil || res.Container.State == nil || res.Container.State.Health == nil {
+			return false, err
+		}
+		return res.Container.State.Health.FailingStreak > 0, nil
+	})
 }
