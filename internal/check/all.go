@@ -38,9 +38,9 @@ func All() []*Check {
 
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
+		DNSResolvConfOverridden,
 		DNSResolverDead,
 		DNSStaleRecord,
-		DNSResolvConfOverridden,
 		DNSNameCollision,
 
 		// The application.

@@ -80,7 +80,8 @@ func (in *In) overridden(a *asker, box *fact.Container, servers []netip.Addr) Fi
 	relief := fmt.Sprintf(`on %s: printf 'nameserver 127.0.0.11\noptions ndots:0\n' >%s`, a.Node.Name, quoted(box.ResolvConfPath))
 	if svc := in.Wanted.Service(a.End.Service); svc != nil && svc.ResolvConfMount {
 		how, f.Services = "its service mounts a file over it", []fact.ServiceID{svc.ID}
-		relief = fmt.Sprintf("on a manager: docker service update --mount-rm /etc/resolv.conf %s (where it is a config: --config-rm NAME)", quoted(svc.Name))
+		f.Impact = "all tasks of " + svc.Name
+		relief = fmt.Sprintf("on a manager: docker service update --mount-rm /etc/resolv.conf %[1]s\nwhere the mount is a config: docker service update --config-rm NAME %[1]s", quoted(svc.Name))
 	} else if box.ResolvConfMount || box.ResolvConfPath == "" {
 		how = "something is mounted over it"
 		relief = fmt.Sprintf("on %s: start %s anew without the mount over /etc/resolv.conf", a.Node.Name, quoted(a.End.Name))

@@ -93,7 +93,10 @@ func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) (
 	e := Evidence{Where: fmt.Sprintf("the same questions to its socket, %s", sock.Local), Want: "an answer", Got: cmp.Or(string(back), "not asked")}
 	if front != fact.Timeout || back == fact.Open {
 		f.Message = fmt.Sprintf("the NAT rules in %s do not lead from 127.0.0.11:53 to its resolver, which is on port %d", a.what(), sock.Local.Port())
-		e.Want = "no answer either"
+		e = Evidence{Where: a.Node.Name + ": NAT rules of " + a.End.Name, Want: "127.0.0.11:53 → " + sock.Local.String(), Got: "elsewhere, or no rules"}
+		if back == fact.Open {
+			e.Got += ": asked directly, the socket answers"
+		}
 		to := fmt.Sprintf("-d 127.0.0.11 --dport 53 -j DNAT --to-destination %s", sock.Local)
 		f.Relief, f.Impact = fmt.Sprintf("on %s: %siptables -t nat -I OUTPUT -p udp %s", a.Node.Name, Enter(ns.Name), to), ImpactNone
 	} else {
