@@ -149,8 +149,10 @@ type Flow struct {
 	What string
 	Peer netip.Addr
 	Port uint16
+	// Size is of the whole IP packet, one flow a size (data path only).
+	Size int
 	// In and Out are packets on the wire; Host is how many of In reached the
-	// host's own sockets, past its firewall (data path only).
+	// host's own sockets, past its firewall.
 	In, Out, Host uint64
 	// For is how long was watched.
 	For time.Duration
@@ -177,6 +179,11 @@ type DataPathProbe struct {
 	// Sent were accepted by this host's kernel; Err is its refusal.
 	Sent int
 	Err  string
+	// ICMP is the last message about one of them: a router's "too big", a
+	// firewall's "prohibited", "port unreachable" from a peer without a VXLAN
+	// port. ToldMTU is the size that a "too big" said would fit, else 0.
+	ICMP    *ICMPError
+	ToldMTU int
 	// Wire and Host are how many the peer's packet socket and its raw UDP socket
 	// saw; Counted is false when the peer was not watched.
 	Wire, Host int

@@ -9,7 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // MaxAnswer is the largest answer a node may give.
@@ -25,29 +28,33 @@ type remote struct {
 // messages. Nothing is sent yet.
 func Dial(name string, dial func(context.Context) (net.Conn, error)) Node {
 	tr := &http.Transport{
-		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-		MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second, ResponseHeaderTimeout: 50 * time.Second,
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		MaxConnsPerHost: 4, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
 		MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
 	}
-	return &remote{name: name, http: &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return errors.New("an agent does not redirect")
+	return &remote{name: name, http: &http.Client{Transport: tr, Timeout: maxCall, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // and so an answer other than 200
 	}}}
 }
 
+// maxCall is how long a call may take whatever the context says: an agent's own
+// limit and what it takes to get there and back.
+const maxCall = time.Minute
+
 func (r *remote) Hello(ctx context.Context) (*Hello, error) {
-	return call[*Hello](ctx, r, "hello", struct{}{})
+	return call[Hello](ctx, r, "hello", struct{}{})
 }
 
 func (r *remote) Look(ctx context.Context, q LookRequest) (*LookAnswer, error) {
-	return call[*LookAnswer](ctx, r, "look", q)
+	return call[LookAnswer](ctx, r, "look", q)
 }
 
 func (r *remote) Probe(ctx context.Context, q ProbeRequest) (*ProbeAnswer, error) {
-	return call[*ProbeAnswer](ctx, r, "probe", q)
+	return call[ProbeAnswer](ctx, r, "probe", q)
 }
 
 func (r *remote) Watch(ctx context.Context, q WatchRequest) (*WatchAnswer, error) {
-	return call[*WatchAnswer](ctx, r, "watch", q)
+	return call[WatchAnswer](ctx, r, "watch", q)
 }
 
 func (r *remote) Close() error {
@@ -55,41 +62,89 @@ func (r *remote) Close() error {
 	return nil
 }
 
-func call[T any](ctx context.Context, r *remote, method string, question any) (T, error) {
+func call[T any](ctx context.Context, r *remote, method string, question any) (*T, error) {
 	var out T
+	content, err := r.ask(ctx, method, question)
+	if err == nil {
+		err = modest(content, maxAnswerParts)
+	}
+	if err == nil {
+		err = json.Unmarshal(content, &out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask %s to %s: %w", r.name, method, err)
+	}
+	return &out, nil
+}
+
+// ask returns the body of an answer.
+func (r *remote) ask(ctx context.Context, method string, question any) ([]byte, error) {
 	body, err := json.Marshal(question)
 	if err != nil {
-		return out, fmt.Errorf("ask %s to %s: %w", r.name, method, err)
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/v1/"+method, bytes.NewReader(body))
 	if err != nil {
-		return out, fmt.Errorf("ask %s to %s: %w", r.name, method, err)
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := r.http.Do(req)
 	if err != nil {
-		return out, fmt.Errorf("ask %s to %s: %w", r.name, method, err)
+		return nil, plain(ctx, err)
 	}
 	defer res.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
 	switch {
 	case err != nil:
-		return out, fmt.Errorf("ask %s to %s: its answer broke off: %w", r.name, method, err)
+		return nil, fmt.Errorf("its answer broke off: %w", plain(ctx, err))
 	case len(content) > MaxAnswer:
-		return out, fmt.Errorf("ask %s to %s: its answer is larger than %d MiB", r.name, method, MaxAnswer>>20)
+		return nil, fmt.Errorf("its answer is larger than %d MiB", MaxAnswer>>20)
 	case res.StatusCode != http.StatusOK:
-		return out, fmt.Errorf("ask %s to %s: %s", r.name, method, reason(res, content))
+		return nil, errors.New(reason(res, content))
 	}
-	if err := json.Unmarshal(content, &out); err != nil {
-		return out, fmt.Errorf("ask %s to %s: understand its answer: %w", r.name, method, err)
+	return content, nil
+}
+
+// plain leaves out what a reader does not know of: our method and our URL.
+func plain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return out, nil
+	if why := unfit(err); why != nil {
+		return why
+	}
+	var wrapped *url.Error
+	switch {
+	case !errors.As(err, &wrapped):
+		return err
+	case wrapped.Timeout():
+		return fmt.Errorf("no whole answer within %v: %w", maxCall, context.DeadlineExceeded)
+	}
+	return wrapped.Err
 }
 
 func reason(res *http.Response, content []byte) string {
 	var f failure
 	if json.Unmarshal(content, &f) == nil && f.Error != "" {
-		return f.Error
+		return clean(f.Error)
 	}
-	return "it answers " + res.Status
+	return fmt.Sprintf("it answers %d, so it is no agent or one of another version", res.StatusCode)
+}
+
+// clean makes somebody else's words fit for one line of ours.
+func clean(s string) string {
+	const most = 400
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		case !unicode.IsPrint(r):
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }

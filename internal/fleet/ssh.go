@@ -236,7 +236,7 @@ func dialOne(name string, conn net.Conn) Node {
 		return conn, nil
 	}).(*remote)
 	tr := r.http.Transport.(*http.Transport)
-	tr.MaxConnsPerHost, tr.IdleConnTimeout, tr.Protocols = 1, 0, protocols(false)
+	tr.MaxConnsPerHost, tr.IdleConnTimeout, tr.Protocols = 1, 0, protocols(false, true)
 	return &session{remote: r, conn: conn}
 }
 
