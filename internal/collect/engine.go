@@ -51,7 +51,7 @@ func Dial(ctx context.Context, w Where) (*Engine, error) {
 	}
 	e := &Engine{host: place.host, limit: limit, now: now, workers: tr.MaxConnsPerHost,
 		local: strings.HasPrefix(place.host, "unix://"),
-		http:  &http.Client{Transport: tr, CheckRedirect: client.CheckRedirect}}
+		http:  &http.Client{Transport: allowed{tr, place.base()}, CheckRedirect: client.CheckRedirect}}
 	if err := e.greet(ctx, place); err != nil {
 		tr.CloseIdleConnections()
 		return nil, err
