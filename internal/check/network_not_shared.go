@@ -73,15 +73,15 @@ func (in *In) joinRelief(f *Finding, from, to []fact.NetworkID) {
 	a, b := in.firstService(in.Scope.FromServices), in.firstService(in.Scope.ToServices)
 	switch net := overlays(to); {
 	case net != nil && a != nil:
-		f.Relief, f.Impact = fmt.Sprintf("docker service update --network-add %s %s", net.Name, a.Name), impactService(a)
-		f.Confirm = fmt.Sprintf("docker service inspect --format '{{json .Spec.TaskTemplate.Networks}}' %s", a.Name)
+		f.Relief, f.Impact = fmt.Sprintf("docker service update --network-add %s %s", quoted(net.Name), quoted(a.Name)), impactService(a)
+		f.Confirm = fmt.Sprintf("docker service inspect --format '{{json .Spec.TaskTemplate.Networks}}' %s", quoted(a.Name))
 	case net != nil && len(in.Scope.From) > 0 && net.Attachable:
 		e := &in.Scope.From[0]
-		f.Relief, f.Impact = fmt.Sprintf("on %s: docker network connect %s %s", e.NodeName, net.Name, e.Name), ImpactNone
-		f.Confirm = fmt.Sprintf("on %s: docker inspect --format '{{json .NetworkSettings.Networks}}' %s", e.NodeName, e.Name)
+		f.Relief, f.Impact = fmt.Sprintf("on %s: docker network connect %s %s", e.NodeName, quoted(net.Name), quoted(e.Name)), ImpactNone
+		f.Confirm = fmt.Sprintf("on %s: docker inspect --format '{{json .NetworkSettings.Networks}}' %s", e.NodeName, quoted(e.Name))
 	case overlays(from) != nil && b != nil:
-		f.Relief, f.Impact = fmt.Sprintf("docker service update --network-add %s %s", overlays(from).Name, b.Name), impactService(b)
-		f.Confirm = fmt.Sprintf("docker service inspect --format '{{json .Spec.TaskTemplate.Networks}}' %s", b.Name)
+		f.Relief, f.Impact = fmt.Sprintf("docker service update --network-add %s %s", quoted(overlays(from).Name), quoted(b.Name)), impactService(b)
+		f.Confirm = fmt.Sprintf("docker service inspect --format '{{json .Spec.TaskTemplate.Networks}}' %s", quoted(b.Name))
 	default:
 		f.Relief = "docker network create -d overlay --attachable shared, and attach both to it"
 		f.Confirm = "docker network ls"

@@ -56,7 +56,7 @@ func (in *In) notHere(from *expect.End, net *fact.Network) Finding {
 		Message:  fmt.Sprintf("%s is not on %s: nothing there uses it yet, and %s is on %s only", net.Name, from.NodeName, from.Name, on),
 		Evidence: []Evidence{{Where: from.NodeName + ": network " + net.Name, Want: "instantiated", Got: "not there (by design: no endpoint on this node)"},
 			{Where: from.NodeName + ": networks of " + from.Name, Want: net.Name, Got: on}},
-		Confirm: fmt.Sprintf("on %s: docker network inspect -v %s", from.NodeName, net.Name),
-		Relief:  fmt.Sprintf("on %s: docker network connect %s %s", from.NodeName, net.Name, from.Name),
+		Confirm: fmt.Sprintf("on %s: docker network inspect -v %s", from.NodeName, quoted(net.Name)),
+		Relief:  fmt.Sprintf("on %s: docker network connect %s %s", from.NodeName, quoted(net.Name), quoted(from.Name)),
 		Impact:  ImpactNone}
 }
