@@ -206,7 +206,7 @@ func (b *bench) bigNode(ctx context.Context) error {
 	if have, err = b.containers(ctx); err != nil {
 		return err
 	}
-	look := &row{Case: fmt.Sprintf("look at a node of %d containers", have), Target: 150 * time.Millisecond, By: "one tool a table"}
+	look := &row{Case: fmt.Sprintf("diagnose on a node of %d containers", have), Target: 150 * time.Millisecond, By: "one tool a table"}
 	rules := &row{Case: "the same, script with iptables too", By: "as support.sh"}
 	b.say("%s, %d times each", look.Case, b.runs)
 	for range b.runs {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// results are all measurements of one run, and what they were made on.
+// results are all measurements of one run, and what they were made on. In JSON times are nanoseconds, sizes bytes.
 type results struct {
 	Engine string
 	Kernel string

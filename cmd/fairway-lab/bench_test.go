@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -64,6 +66,11 @@ func TestTable(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+	b.Reset()
+	var back results
+	if err := errors.Join(r.write(&b, "json"), json.Unmarshal(b.Bytes(), &back)); err != nil || back.Rows[0].Fairway[1].Wall != time.Second {
+		t.Errorf("%v: json %s", err, b.String())
 	}
 	if r.wrong() == nil {
 		t.Error("a wrong answer is no error")
