@@ -88,10 +88,13 @@ func (o objects) unchanged(a, b *fact.Snapshot) bool {
 		if (x == nil) != (y == nil) || x != nil && (x.Desired != y.Desired || x.State != y.State || !x.Updated.Equal(y.Updated)) {
 			return false
 		}
+		if y != nil && b.Wanted.Service(y.ServiceID) != nil && updating(b.Wanted.Service(y.ServiceID)) {
+			return false
+		}
 	}
 	for _, id := range o.services {
 		x, y := a.Wanted.Service(id), b.Wanted.Service(id)
-		if (x == nil) != (y == nil) || x != nil && (!x.Updated.Equal(y.Updated) || x.UpdateState != y.UpdateState) {
+		if (x == nil) != (y == nil) || x != nil && (!x.Updated.Equal(y.Updated) || x.UpdateState != y.UpdateState || updating(y)) {
 			return false
 		}
 	}
@@ -106,6 +109,12 @@ func (o objects) unchanged(a, b *fact.Snapshot) bool {
 		}
 	}
 	return true
+}
+
+// updating: between two looks of a rolling update nothing may seem to move, and
+// yet everything is on its way.
+func updating(s *fact.Service) bool {
+	return s.UpdateState == "updating" || s.UpdateState == "rollback_started"
 }
 
 // verdictOn is what the second-look rule makes of one finding.
