@@ -39,6 +39,13 @@ func (l *local) Hello(context.Context) (*fleet.Hello, error) {
 	return h, nil
 }
 
+// engineSeen is what the engine believed when it was asked last, or nil.
+func (l *local) engineSeen() *fact.Engine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
 // Look implements fleet.Node.
 func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswer, error) {
 	engine, gaps := l.engine.Believed(ctx)
