@@ -39,7 +39,7 @@ func placement(in *In) []Finding {
 			}
 		}
 		switch {
-		case len(waiting) > 0 && !in.maintenance(running, waiting[0]):
+		case len(waiting) > 0 && !in.maintenance(running, waiting[0]) && !in.turn(svc, running, waiting[0]):
 			out = append(out, in.unplaced(svc, replicas(svc, len(all)), waiting))
 		case svc.Mode == "global" && len(all) == 0 && in.whole(svc) && in.Taken.Sub(svc.Updated) >= startingFor:
 			out = append(out, in.nowhere(svc))
@@ -56,6 +56,13 @@ func (in *In) maintenance(running int, t *fact.Task) bool {
 		meant = meant && n.State == "ready"
 	}
 	return meant && running > 0
+}
+
+// turn: in a rolling update a new task waits until the one before it has given
+// back its place or its host port. Seen on 20.10 and 26.1: some seconds.
+func (in *In) turn(svc *fact.Service, running int, t *fact.Task) bool {
+	moving := svc.UpdateState == "updating" || svc.UpdateState == "rollback_started"
+	return moving && running > 0 && in.Taken.Sub(t.StateSince) < SteadyFor
 }
 
 func (in *In) unplaced(svc *fact.Service, want int, waiting []*fact.Task) Finding {

@@ -50,6 +50,15 @@ func TestAvailabilityOrPlacement(t *testing.T) {
 			s.Wanted.Node(facttest.Node(3)).State = "down"
 			unplace(s, "1 node not available for new tasks; max replicas per node limit exceed", 3)
 		}, want: want{id: "availability-or-placement", subject: "api"}},
+		{name: "a rolling update waits for a host port", mutate: func(s *fact.Snapshot) {
+			s.Wanted.ServiceNamed("api").UpdateState = "updating"
+			unplace(s, "host-mode port already in use on 3 nodes", 2)
+			s.Wanted.Task(facttest.Api(2)).StateSince = facttest.Taken.Add(-3 * time.Second)
+		}, check: "availability-or-placement", answer: check.OK},
+		{name: "a rolling update waits for a host port in vain", mutate: func(s *fact.Snapshot) {
+			s.Wanted.ServiceNamed("api").UpdateState = "updating"
+			unplace(s, "host-mode port already in use on 3 nodes", 2)
+		}, want: want{id: "availability-or-placement", subject: "api"}},
 		{name: "managers do not answer", mutate: func(s *fact.Snapshot) { facttest.MissAll(s, fact.KindSwarm) },
 			check: "availability-or-placement", answer: check.Unknown},
 	})
