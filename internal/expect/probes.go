@@ -87,7 +87,7 @@ func (p *planner) from(from *End, targets []End) {
 
 func (p *planner) pair(src fact.Source, from, to *End, net fact.NetworkID) {
 	addr := to.Addr(net)
-	p.plan.TCP = append(p.plan.TCP, connects(src, to, net, addr, p.sc)...)
+	p.plan.TCP = append(p.plan.TCP, connects(p.s, src, to, net, addr, p.sc)...)
 	if k := (ladderKey{src.Node, net, to.Node}); to.Node != from.Node && !p.ladder[k] {
 		p.ladder[k] = true
 		p.plan.MTU = append(p.plan.MTU, fact.MTUProbe{From: src, To: to.Task, Network: net, Target: addr, MTU: linkMTU(p.s, from, net)})
@@ -149,12 +149,12 @@ func serviceNames(sc *Scope) []string {
 	return out
 }
 
-func connects(src fact.Source, to *End, net fact.NetworkID, addr netip.Addr, sc *Scope) []fact.TCPProbe {
+func connects(s *fact.Snapshot, src fact.Source, to *End, net fact.NetworkID, addr netip.Addr, sc *Scope) []fact.TCPProbe {
 	if sc.Proto != "tcp" {
 		return nil
 	}
 	var out []fact.TCPProbe
-	for _, port := range sc.Ports {
+	for _, port := range PortsOf(s, sc, to) {
 		out = append(out, fact.TCPProbe{From: src, To: to.Task, Network: net, Target: netip.AddrPortFrom(addr, port)})
 	}
 	return out
@@ -276,7 +276,7 @@ func extra(s *fact.Snapshot, sc *Scope, d fact.DNSProbe) []fact.TCPProbe {
 	var out []fact.TCPProbe
 	for _, a := range d.Addrs {
 		if net := networkOf(s, sc, a); net != "" && !ownedByTask(s, sc, net, a) {
-			out = append(out, connects(d.From, &End{}, net, a, sc)...)
+			out = append(out, connects(s, d.From, &End{}, net, a, sc)...)
 		}
 	}
 	return out

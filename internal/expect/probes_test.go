@@ -90,3 +90,31 @@ func TestFollowUp(t *testing.T) {
 		t.Errorf("dns %+v: want a reverse look-up of the failed address and a question to the resolver's own port", p.DNS)
 	}
 }
+
+// Without a port every target is asked for its own: a listener that one task
+// alone has is not looked for in the others.
+func TestPortsOfEachTarget(t *testing.T) {
+	s := facttest.Healthy()
+	s.Question.Port = 0
+	ns := facttest.SandboxOf(s, 2, facttest.Api(2))
+	ns.Sockets = append(ns.Sockets, fact.Socket{Proto: "tcp", Local: netip.MustParseAddrPort("0.0.0.0:6060")})
+	sc, p := plan(t, s)
+	if len(sc.Ports) != 2 {
+		t.Errorf("ports %v", sc.Ports)
+	}
+	for _, x := range p.TCP {
+		if x.Target.Port() == 6060 && x.To != facttest.Api(2) {
+			t.Errorf("%s is asked for a port that only api.2 has", x.To)
+		}
+	}
+	if len(p.TCP) != 9+3 {
+		t.Errorf("%d connections, want 9 to 8080 and 3 to 6060", len(p.TCP))
+	}
+	one := facttest.OneNode()
+	one.Question.Port = 0
+	one.Wanted.ServiceNamed("api").Ports = nil
+	_, p = plan(t, one)
+	if len(p.TCP) != 3 {
+		t.Errorf("%d connections, want every task on what the one that was seen listens on", len(p.TCP))
+	}
+}

@@ -101,7 +101,13 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 		}
 	}
 	sc.Networks = shared(s, sc.From, sc.To, sc.FromServices, sc.ToServices)
-	sc.Ports = ports(s, &sc)
+	for i := range sc.To {
+		sc.Ports = union(sc.Ports, PortsOf(s, &sc, &sc.To[i]))
+	}
+	if len(sc.To) == 0 {
+		sc.Ports = PortsOf(s, &sc, &End{})
+	}
+	slices.Sort(sc.Ports)
 	return sc, nil
 }
 
@@ -197,38 +203,6 @@ func shared(s *fact.Snapshot, from, to []End, fs, ts []fact.ServiceID) []fact.Ne
 	slices.SortFunc(out, func(a, b fact.NetworkID) int {
 		return strings.Compare(NetworkName(s, a), NetworkName(s, b))
 	})
-	return out
-}
-
-// ports lists what to connect to: the port given, else what the target tasks
-// that were seen listen on beyond loopback, and what they publish.
-func ports(s *fact.Snapshot, sc *Scope) []uint16 {
-	if s.Question.Port != 0 {
-		return []uint16{s.Question.Port}
-	}
-	var out []uint16
-	add := func(p uint16) {
-		if p != 0 && !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	for _, e := range sc.To {
-		for _, sock := range Listeners(s, &e, sc.Proto) {
-			if !sock.Local.Addr().IsLoopback() {
-				add(sock.Local.Port())
-			}
-		}
-	}
-	for _, id := range sc.ToServices {
-		if svc := s.Wanted.Service(id); svc != nil {
-			for _, p := range svc.Ports {
-				if p.Proto == sc.Proto {
-					add(p.Target)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
 	return out
 }
 
