@@ -32,6 +32,8 @@ type LookOptions struct {
 	Version string
 	// SSH reaches other nodes by ssh; nil: not asked for.
 	SSH *fleet.SSH
+	// Config is the operator's configuration folder; empty when there is none.
+	Config string
 }
 
 // Env is all that the command touches of the world.

@@ -120,6 +120,33 @@ func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 		s.Here, s.Nodes = a.Node.ID, []fact.Node{a.Node}
 	}
 	fact.Tidy(s)
+	l.lookHereAnew(ctx, s)
+}
+
+// lookHereAnew asks the agent of the node whose engine was dialled where this
+// process may not read that node's kernel: it is another host, or it is not
+// root.
+func (l *look) lookHereAnew(ctx context.Context, s *fact.Snapshot) {
+	if len(s.Nodes) == 0 || s.Nodes[0].Kernel != nil || agentService(s) == nil {
+		return
+	}
+	h := host{id: s.Here, name: s.Nodes[0].Name, addr: expect.VTEP(s, s.Here)}
+	n, gap := l.ways.to(ctx, s, h)
+	if gap != nil {
+		return // the first look's gap says enough
+	}
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		return
+	}
+	answer, err := n.Look(ctx, wanting(s, &sc))
+	if err != nil || answer.Node.ID != s.Here || answer.Node.Kernel == nil {
+		return
+	}
+	s.Nodes = nil
+	s.Gaps = slices.DeleteFunc(s.Gaps, func(g fact.Gap) bool { return g.Node == h.name })
+	keep(s, h, answer, nil)
+	fact.Tidy(s)
 }
 
 // lookElsewhere looks at every other node on the path that there is a way to,

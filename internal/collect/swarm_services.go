@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"path"
+	"strconv"
 
 	"fairway/internal/fact"
 )
@@ -15,6 +16,7 @@ type serviceJSON struct {
 	UpdatedAt string
 	Spec      struct {
 		Name         string
+		Labels       agentLabels
 		TaskTemplate struct {
 			ContainerSpec struct {
 				Mounts      []struct{ Target string }
@@ -42,6 +44,13 @@ type serviceJSON struct {
 		VirtualIPs []struct{ NetworkID, Addr string }
 	}
 	UpdateStatus struct{ State, Message string }
+}
+
+// agentLabels are the labels that fairway puts on its own service; of other
+// labels nothing is kept, because people put secrets there.
+type agentLabels struct {
+	Port string `json:"fairway.port"`
+	CA   string `json:"fairway.ca"`
 }
 
 type attachmentJSON struct {
@@ -90,6 +99,13 @@ func service(in serviceJSON, bad *garbled) fact.Service {
 		Created: bad.time("service CreatedAt", in.CreatedAt), Updated: bad.time("service UpdatedAt", in.UpdatedAt),
 	}
 	s.Mode, s.Replicas = in.Spec.Mode.read()
+	if l := in.Spec.Labels; l.Port != "" {
+		port, err := strconv.ParseUint(l.Port, 10, 16)
+		if err != nil {
+			bad.note("service label fairway.port", l.Port)
+		}
+		s.AgentPort, s.AgentCA = uint16(port), l.CA
+	}
 	// The managers' list has the assigned ports; before they assigned any, the
 	// spec says what is asked for.
 	if s.Ports = ports(in.Endpoint.Ports); s.Ports == nil {

@@ -83,8 +83,12 @@ type Service struct {
 	// so on; empty when the service was never updated.
 	UpdateState   string
 	UpdateMessage string
-	Created       time.Time
-	Updated       time.Time
+	// AgentPort is where fairway's own agents listen and AgentCA the fingerprint
+	// of who they trust; zero for every other service.
+	AgentPort uint16
+	AgentCA   string
+	Created   time.Time
+	Updated   time.Time
 }
 
 // VIP is a service's virtual IP on one network. Its prefix length is the
