@@ -85,8 +85,8 @@ type Service struct {
 	UpdateMessage string
 	// AgentPort is where fairway's own agents listen and AgentCA the fingerprint
 	// of who they trust; zero for every other service.
-	AgentPort uint16
-	AgentCA   string
+	AgentPort uint16 `json:",omitzero"`
+	AgentCA   string `json:",omitempty"`
 	Created   time.Time
 	Updated   time.Time
 }
