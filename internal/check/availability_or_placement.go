@@ -71,7 +71,7 @@ func (in *In) unplaced(svc *fact.Service, want int, waiting []*fact.Task) Findin
 		said = said[a+1 : b]
 	}
 	f, reason := in.ruledOut(svc, waiting[0].Err)
-	f.Message = fmt.Sprintf("no node may run %d of %d tasks of %s: %s", len(waiting), want, svc.Name, cmp.Or(reason, said))
+	f.Message = fmt.Sprintf("no node can take %d of the %d tasks of %s: %s", len(waiting), want, svc.Name, cmp.Or(reason, said))
 	f.Evidence = append([]Evidence{{Where: "scheduler, for " + in.since(waiting[0].StateSince),
 		Want: fmt.Sprintf("a node for each of %d tasks", want), Got: fmt.Sprintf("none for %d: %s", len(waiting), said)}}, f.Evidence...)
 	for _, t := range waiting {

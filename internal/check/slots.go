@@ -29,7 +29,8 @@ type slot struct {
 	// Now is the newest task that the managers want alive; nil when they want
 	// none there.
 	Now *fact.Task
-	// Failed came to a bad end in the last ten minutes, newest first.
+	// Failed ended by themselves in the last ten minutes, newest first. An end
+	// without error counts, too: what a service runs is not meant to end.
 	Failed []*fact.Task
 	// Last is the newest task of all.
 	Last *fact.Task
@@ -115,7 +116,7 @@ func (in *In) slot(tasks []*fact.Task) slot {
 			if s.Now == nil {
 				s.Now = t
 			}
-		case (t.State == "failed" || t.State == "rejected") && in.Taken.Sub(t.StateSince) < recent && (i == 0 || byItself(t, tasks[i-1])):
+		case ended(t) && in.Taken.Sub(t.StateSince) < recent && (i == 0 || byItself(t, tasks[i-1])):
 			s.Failed = append(s.Failed, t)
 		}
 	}
@@ -142,12 +143,17 @@ func replicas(svc *fact.Service, places int) int {
 // owed: an empty place should be filled, since its task ended by itself and
 // nobody scaled it away.
 func (in *In) owed(svc *fact.Service, last *fact.Task) bool {
-	ended := last.State == "failed" || last.State == "rejected" || last.State == "complete"
 	if svc.Mode == "global" {
 		n := in.Wanted.Node(last.Node)
-		ended = ended && n != nil && n.Availability == "active" && n.State == "ready"
+		if n == nil || n.Availability != "active" || n.State != "ready" {
+			return false
+		}
 	}
-	return ended && last.Desired != "remove"
+	return ended(last) && last.Desired != "remove"
+}
+
+func ended(t *fact.Task) bool {
+	return t.State == "failed" || t.State == "rejected" || t.State == "complete"
 }
 
 // means: the question names the service, or the very task in this slot.
@@ -186,13 +192,16 @@ func (in *In) plight(svc *fact.Service, s *slot) plight {
 }
 
 // gated: a health check holds the task back. Swarm leaves it in state
-// "starting" until the first success, and ends it when the check gives up.
+// "starting" until the first success, and ends it when the check gives up: with
+// an error that says so, or with none when the program ends well (seen on 26.1).
 func (in *In) gated(svc *fact.Service, s *slot) bool {
 	if s.Now.State == "starting" && (svc.Healthcheck || in.health(s.Now) != "") || s.Now.State == "running" && in.health(s.Now) == "unhealthy" {
 		return true
 	}
 	return s.Now.State != "running" && len(s.Failed) > 0 &&
-		!slices.ContainsFunc(s.Failed, func(t *fact.Task) bool { return !strings.Contains(t.Err, "unhealthy container") })
+		!slices.ContainsFunc(s.Failed, func(t *fact.Task) bool {
+			return !strings.Contains(t.Err, "unhealthy container") && (t.State != "complete" || !svc.Healthcheck)
+		})
 }
 
 func (in *In) health(t *fact.Task) string {

@@ -33,10 +33,12 @@ func notDiscoverable(in *In) []Finding {
 		if svc == nil {
 			continue
 		}
-		for _, s := range in.slots(svc) {
+		var held []Finding
+		slots := in.slots(svc)
+		for _, s := range slots {
 			switch in.plight(svc, &s) {
 			case unwell:
-				out = append(out, in.heldBack(svc, &s))
+				held = append(held, in.heldBack(svc, &s))
 			case young, broken:
 				// An image may bring a health check; only its node knows.
 				if s.Now != nil && s.Now.State == "starting" && in.Node(s.Now.Node) == nil {
@@ -44,6 +46,10 @@ func notDiscoverable(in *In) []Finding {
 				}
 			}
 		}
+		if len(held) > 1 && len(held) == len(slots) {
+			held = []Finding{asOne(svc, held)}
+		}
+		out = append(out, held...)
 	}
 	return out
 }
@@ -57,7 +63,10 @@ func (in *In) heldBack(svc *fact.Service, s *slot) Finding {
 			{Where: node + ": container of " + s.Name, Want: "healthy", Got: health}},
 		Confirm: fmt.Sprintf("on %s: docker inspect --format '{{json .State.Health}}' %s", node, cmp.Or(shortID(t.Container), "CONTAINER")),
 		Relief:  "docker service update --no-healthcheck " + svc.Name, Impact: impactService(svc)}
-	if t.State == "running" {
+	switch {
+	case len(s.Failed) > 1:
+		f.Message = fmt.Sprintf("%s never passes its health check: %d tasks ended in %s, and no name leads to it meanwhile", s.Name, len(s.Failed), in.since(s.Failed[len(s.Failed)-1].StateSince))
+	case t.State == "running":
 		f.Message = fmt.Sprintf("%s on %s fails its health check: Swarm is about to end it", expect.NameOf(t), node)
 	}
 	for _, old := range s.Failed {

@@ -49,6 +49,18 @@ func TestTaskNotDiscoverable(t *testing.T) {
 			past(s, 2, 2, 7*time.Second, "failed", "task: non-zero exit (137): dockerexec: unhealthy container")
 			now(s, 2, 7*time.Second, "ready", "ready", "")
 		}, want: gated},
+		{name: "the same with a program that ends well", mutate: func(s *fact.Snapshot) {
+			s.Wanted.ServiceNamed("api").Healthcheck = true
+			past(s, 2, 1, 40*time.Second, "complete", "")
+			past(s, 2, 2, 7*time.Second, "complete", "")
+			now(s, 2, 7*time.Second, "ready", "ready", "")
+		}, want: gated},
+		{name: "every task of the service", mutate: func(s *fact.Snapshot) {
+			s.Wanted.ServiceNamed("api").Healthcheck = true
+			for i := 1; i <= 3; i++ {
+				now(s, i, 5*time.Minute, "running", "starting", "")
+			}
+		}, want: want{id: "task-not-discoverable", subject: "api", certainty: check.Strong}},
 		{name: "the image has the check, and its node was not seen", mutate: func(s *fact.Snapshot) {
 			s.Nodes = s.Nodes[:1]
 			now(s, 2, 20*time.Second, "running", "starting", "")

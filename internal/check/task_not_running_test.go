@@ -83,6 +83,11 @@ func TestTaskNotRunning(t *testing.T) {
 		{name: "the image is being pulled for minutes: a hint", mutate: func(s *fact.Snapshot) { now(s, 2, 4*time.Minute, "running", "preparing", "") },
 			want: want{id: "task-not-running", subject: "api", certainty: check.Hint}},
 		{name: "its node never took it", mutate: func(s *fact.Snapshot) { now(s, 2, 4*time.Minute, "running", "assigned", "") }, want: down},
+		{name: "it ends without error again and again", mutate: func(s *fact.Snapshot) {
+			past(s, 2, 1, 12*time.Second, "complete", "")
+			past(s, 2, 2, 7*time.Second, "complete", "")
+			now(s, 2, 7*time.Second, "ready", "ready", "")
+		}, want: down},
 		{name: "Swarm gave up", mutate: func(s *fact.Snapshot) { now(s, 2, 4*time.Minute, "shutdown", "failed", "task: non-zero exit (3)") }, want: down},
 		{name: "scaled to 0", mutate: func(s *fact.Snapshot) {
 			s.Wanted.ServiceNamed("api").Replicas = 0

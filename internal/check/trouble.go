@@ -13,13 +13,13 @@ func (in *In) trouble(s *slot) (said string, slow bool) {
 	switch t := s.Now; {
 	case len(s.Failed) > 1:
 		first := s.Failed[len(s.Failed)-1]
-		return fmt.Sprintf("%s %d times in %s, last on %s: %s", s.Failed[0].State, len(s.Failed), in.since(first.StateSince), in.NodeName(s.Failed[0].Node), why(s.Failed[0])), false
+		return fmt.Sprintf("%s %d times in %s, last on %s: %s", fate(s.Failed[0]), len(s.Failed), in.since(first.StateSince), in.NodeName(s.Failed[0].Node), why(s.Failed[0])), false
 	case t == nil:
-		return fmt.Sprintf("%s %s ago on %s and is not started again: %s", s.Last.State, in.since(s.Last.StateSince), in.NodeName(s.Last.Node), why(s.Last)), false
+		return fmt.Sprintf("%s %s ago on %s and is not started again: %s", fate(s.Last), in.since(s.Last.StateSince), in.NodeName(s.Last.Node), why(s.Last)), false
 	case t.Err != "":
 		return fmt.Sprintf("is %s on %s for %s: %s", t.State, in.NodeName(t.Node), in.since(t.StateSince), short(t.Err)), false
 	case len(s.Failed) == 1:
-		return fmt.Sprintf("%s %s ago on %s: %s", s.Failed[0].State, in.since(s.Failed[0].StateSince), in.NodeName(s.Failed[0].Node), why(s.Failed[0])), false
+		return fmt.Sprintf("%s %s ago on %s: %s", fate(s.Failed[0]), in.since(s.Failed[0].StateSince), in.NodeName(s.Failed[0].Node), why(s.Failed[0])), false
 	case t.Node == "":
 		return fmt.Sprintf("is %s for %s: the managers have not placed it (%s)", t.State, in.since(t.StateSince), t.Message), false
 	case t.State == "preparing":
@@ -27,6 +27,14 @@ func (in *In) trouble(s *slot) (said string, slow bool) {
 	default:
 		return fmt.Sprintf("is %s on %s for %s", t.State, in.NodeName(t.Node), in.since(t.StateSince)), false
 	}
+}
+
+// fate is how a task ended.
+func fate(t *fact.Task) string {
+	if t.State == "complete" {
+		return "ended"
+	}
+	return t.State
 }
 
 // why is a task's error, else its exit code.
@@ -50,7 +58,7 @@ func short(s string) string {
 // what that disturbs.
 func (in *In) revive(svc *fact.Service, s *slot) (relief, impact string) {
 	t := s.Last
-	if len(s.Failed) > 0 {
+	if len(s.Failed) > 0 && t.Err == "" {
 		t = s.Failed[0]
 	}
 	node := in.NodeName(t.Node)
@@ -60,13 +68,15 @@ func (in *In) revive(svc *fact.Service, s *slot) (relief, impact string) {
 	case strings.Contains(svc.UpdateState, "paused"):
 		return "docker service update --rollback " + svc.Name, impactService(svc)
 	case strings.Contains(e, "No such image") || strings.Contains(e, "pull") || strings.Contains(e, "resolve reference") || strings.Contains(e, "manifest"):
-		return fmt.Sprintf("docker service update --image IMAGE:TAG %s   # one that %s can pull; or on %s: docker pull it by hand", svc.Name, node, node), impactService(svc)
+		return fmt.Sprintf("docker service update --image IMAGE:TAG %s   # one that %s can pull, or load the image there by hand", svc.Name, node), impactService(svc)
 	case strings.Contains(e, "bind source path does not exist"):
 		return fmt.Sprintf("on %s: mkdir -p %s", node, strings.TrimSpace(e[strings.LastIndex(e, ":")+1:])), ImpactNone
 	case s.Now == nil:
 		return "docker service update --force " + svc.Name, impactService(svc)
-	case t.State == "failed":
-		return fmt.Sprintf("docker service logs --tail 50 %s; then docker service update --rollback %s", svc.Name, svc.Name), impactService(svc)
+	case ended(t) && svc.UpdateState != "":
+		return "docker service update --rollback " + svc.Name, impactService(svc)
+	case ended(t):
+		return fmt.Sprintf("docker service logs --tail 50 %s   # the program's last words say what to mend; there is no earlier definition to go back to", svc.Name), ImpactNone
 	}
 	return "docker service update --force " + svc.Name, impactService(svc)
 }
