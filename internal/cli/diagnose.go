@@ -15,6 +15,7 @@ import (
 	"fairway/internal/check"
 	"fairway/internal/expect"
 	"fairway/internal/fact"
+	"fairway/internal/fleet"
 	"fairway/internal/render"
 )
 
@@ -22,6 +23,7 @@ import (
 var formats = []string{"text", "json", "junit"}
 
 type diagnoseFlags struct {
+	reach        reachFlags
 	node, output string
 	timeout      time.Duration
 }
@@ -44,6 +46,7 @@ and those that it publishes are tried.`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	f.reach.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json or junit")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
@@ -62,7 +65,7 @@ func (f *diagnoseFlags) validate() error {
 	case f.timeout <= 0:
 		return usagef("timeout %v is not more than 0", f.timeout)
 	}
-	return nil
+	return f.reach.validate()
 }
 
 func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlags) error {
@@ -75,7 +78,7 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 	}
 	q.Node = f.node
 	start := c.env.Now()
-	s, err := c.look(ctx, q, f.timeout)
+	s, err := c.reached(ctx, q, f.timeout, &f.reach)
 	if err != nil {
 		return toolError{err}
 	}
@@ -92,11 +95,11 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 }
 
 // look takes the snapshot and shows how far it is.
-func (c *command) look(ctx context.Context, q fact.Question, timeout time.Duration) (*fact.Snapshot, error) {
+func (c *command) look(ctx context.Context, q fact.Question, timeout time.Duration, ssh *fleet.SSH) (*fact.Snapshot, error) {
 	p := c.progress()
 	defer p.clear()
 	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
-		Home: c.env.Home, Timeout: timeout, Now: c.env.Now, Version: Version()}, p.say)
+		Home: c.env.Home, Timeout: timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env)}, p.say)
 }
 
 // notKnown adds what a name with a dot may have meant.

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"fairway/internal/deploy"
+	"fairway/internal/fact"
+	"fairway/internal/fleet"
+)
+
+// reachFlags say how other nodes are reached.
+type reachFlags struct {
+	ssh        string
+	sudo       bool
+	withAgents bool
+}
+
+func (f *reachFlags) add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.ssh, "ssh", "", "log in to nodes without agent as `user@{addr}`; {addr} is a node's address, {host} its name")
+	fs.BoolVar(&f.sudo, "ssh-sudo", false, "use sudo -n there")
+	fs.BoolVar(&f.withAgents, "with-agents", false, "deploy agents first and remove them afterwards")
+}
+
+func (f *reachFlags) validate() error {
+	if f.sudo && f.ssh == "" {
+		return usagef("--ssh-sudo needs to know how to log in: give --ssh 'user@{addr}'")
+	}
+	return nil
+}
+
+// machines are Go's architectures as `uname -m` says them.
+var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l", "riscv64": "riscv64",
+	"ppc64le": "ppc64le", "s390x": "s390x"}
+
+// sshWay prepares to log in to nodes with this very program; nil without a
+// target.
+func sshWay(target string, sudo bool) (*fleet.SSH, error) {
+	if target == "" {
+		return nil, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's own file: %w", err)
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		return nil, fmt.Errorf("read this program's own file: %w", err)
+	}
+	return &fleet.SSH{Target: target, Sudo: sudo, Program: program, Arch: cmp.Or(machines[runtime.GOARCH], runtime.GOARCH)}, nil
+}
+
+// reached takes a snapshot, with agents around it where they are asked for.
+func (c *command) reached(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags) (s *fact.Snapshot, err error) {
+	ssh, err := sshWay(f.ssh, f.sudo)
+	if err != nil {
+		return nil, err
+	}
+	if !f.withAgents {
+		return c.look(ctx, q, timeout, ssh)
+	}
+	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir}
+	plan, err := d.plan()
+	if err != nil {
+		return nil, err
+	}
+	swarm, done, err := c.swarm(ctx, plan, time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	// The report is what standard output is for.
+	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, line) }
+	err = swarm.With(ctx, plan, func(ctx context.Context) error {
+		s, err = c.look(ctx, q, timeout, ssh)
+		return err
+	})
+	if s != nil && err != nil {
+		// What was learnt is not lost because the agents could not be taken away.
+		_, _ = fmt.Fprintln(c.env.Stderr, "fairway:", err)
+		return s, nil
+	}
+	return s, err
+}
