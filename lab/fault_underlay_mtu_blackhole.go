@@ -18,6 +18,10 @@ func underlayMTUBlackhole() Fault {
 		Doc:   "the wire between two nodes swallows long frames and says nothing: connections open, and larger answers hang",
 		Layer: "U",
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
+			// Long frames between a manager and its leader are raft's, too: without them it is a worker after some seconds.
+			if err := l.sparePeer(ctx, d); err != nil {
+				return err
+			}
 			from, to := l.fabPort(d.Node), l.fabPort(d.Peer)
 			longest := Pick(d, []int{1300, 1400, 1460}) // of the frame: GRE, a VPN, a cloud's 1460
 			rules := []string{

@@ -13,6 +13,9 @@ func underlayPeerRoute() Fault {
 		Doc:   "a node cannot reach one peer at all: its route there leads nowhere",
 		Layer: "U",
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
+			if err := l.sparePeer(ctx, d); err != nil {
+				return err
+			}
 			peer, err := l.Node(d.Peer)
 			if err != nil {
 				return err

@@ -109,6 +109,10 @@ func asks(name string) func(*Draw) []Want {
 func askUsual(d *Draw) []Want { return []Want{d.ask()} }
 
 func rollingUpdate() Situation {
+	over := func(ctx context.Context, l *Lab) (bool, error) {
+		s, err := l.service(ctx, "api")
+		return err == nil && s.UpdateStatus != nil && s.UpdateStatus.State == swarm.UpdateStateCompleted, err
+	}
 	return Situation{
 		ID:  "healthy.rolling-update",
 		Doc: "the tasks of api are being replaced, one after the other",
@@ -119,12 +123,14 @@ func rollingUpdate() Situation {
 			})
 		},
 		Asks: askUsual,
-		Over: func(ctx context.Context, l *Lab) (bool, error) {
-			s, err := l.service(ctx, "api")
-			return err == nil && s.UpdateStatus != nil && s.UpdateStatus.State == swarm.UpdateStateCompleted, err
-		},
+		Over: over,
 		Undo: func(ctx context.Context, l *Lab, _ *Draw) error {
-			err := l.UpdateService(ctx, "api", func(s *swarm.ServiceSpec) { s.UpdateConfig = nil })
+			// A second update in the middle of the first left api with two of three tasks for over a minute (20.10 to 29).
+			err := poll(ctx, 2*time.Minute, "the update of api to end", func() (bool, error) { return over(ctx, l) })
+			if err != nil {
+				return err
+			}
+			err = l.UpdateService(ctx, "api", func(s *swarm.ServiceSpec) { s.UpdateConfig = nil })
 			if err != nil {
 				return err
 			}
