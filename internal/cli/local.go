@@ -58,7 +58,7 @@ func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 	l.mu.Unlock()
 	out.Node = fact.Node{ID: engine.Swarm.NodeID, Name: engine.Name, Engine: engine}
 	req := l.request()
-	req.Peers, req.Resolv = routesTo(r.Peers, engine), append(named(engine, r.Names), r.Resolv...)
+	req.Peers, req.Resolv = routesTo(r.Peers, engine), ours(engine, r)
 	kernel, held := collect.Kernel(ctx, req)
 	out.Node.Kernel = kernel
 	out.Gaps = append(out.Gaps, held...)
@@ -69,12 +69,17 @@ func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 // Watch implements fleet.Node.
 func (l *local) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAnswer, error) {
 	out := &fleet.WatchAnswer{}
+	if r.For > 0 && (r.Gossip || r.DataPath != 0) {
+		out.Flows, out.Gaps = l.flows(ctx, r)
+	}
 	if r.Counters {
 		held := make([]fact.NetNS, 0, len(r.Spaces))
 		for _, s := range r.Spaces {
 			held = append(held, fact.NetNS{Name: s.Name, Inode: s.Inode, Role: s.Role})
 		}
-		out.Counters, out.Gaps = collect.Counters(ctx, l.request(), held)
+		var gaps []fact.Gap
+		out.Counters, gaps = collect.Counters(ctx, l.request(), held)
+		out.Gaps = append(out.Gaps, gaps...)
 	}
 	return out, nil
 }
@@ -96,11 +101,13 @@ func (l *local) request() collect.KernelRequest {
 	return req
 }
 
-// named lists the containers that carry one of the names, a service's all.
-func named(e *fact.Engine, names []string) []fact.ContainerID {
+// ours lists the containers of this engine that are in question: by ID, or by
+// one of the names, a service's all.
+func ours(e *fact.Engine, r fleet.LookRequest) []fact.ContainerID {
 	var out []fact.ContainerID
 	for _, c := range e.Containers {
-		if slices.Contains(names, c.Name) || slices.Contains(names, c.ServiceName) && c.ServiceName != "" || slices.Contains(names, string(c.ID)) {
+		if slices.Contains(r.Resolv, c.ID) || slices.Contains(r.Names, c.Name) ||
+			c.ServiceName != "" && slices.Contains(r.Names, c.ServiceName) || slices.Contains(r.Names, string(c.ID)) {
 			out = append(out, c.ID)
 		}
 	}

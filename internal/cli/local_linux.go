@@ -2,10 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"sync"
 
 	"fairway/internal/collect"
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/fleet"
 	"fairway/internal/netns"
@@ -23,9 +27,57 @@ func (l *local) Probe(ctx context.Context, r fleet.ProbeRequest) (*fleet.ProbeAn
 	wg.Go(func() { out.Seen.DNS = p.DNS(ctx, r.Probes.DNS) })
 	wg.Go(func() { out.Seen.MTU = p.MTU(ctx, r.Probes.MTU) })
 	wg.Go(func() { out.Seen.Peers = p.Peers(ctx, r.Probes.Peers) })
+	wg.Go(func() { out.Seen.DataPath = p.DataPath(ctx, r.Probes.DataPath) })
 	wg.Wait()
 	out.Seen.Made = p.Budget.Made()
 	return out, nil
+}
+
+// flows counts what passes in the host's own namespace, which must be one of
+// the request's Spaces.
+func (l *local) flows(ctx context.Context, r fleet.WatchRequest) ([]fact.Flow, []fact.Gap) {
+	in := &entrances{local: l, spaces: r.Spaces}
+	defer in.close()
+	node := l.request().Node
+	gap := func(err error) []fact.Gap {
+		return []fact.Gap{{Node: node, Kind: fact.KindUnderlay, NetNS: "host", Class: flowClass(err), Reason: err.Error()}}
+	}
+	host, err := in.enter(fact.Source{Node: node})
+	if err != nil {
+		return nil, gap(err)
+	}
+	var flows [2][]fact.Flow
+	var gaps [2][]fact.Gap
+	var wg sync.WaitGroup
+	count := func(i int, vni uint32, base fact.Flow) {
+		wg.Go(func() {
+			var err error
+			if flows[i], err = probe.Count(ctx, host, r.For, vni, base); err != nil {
+				gaps[i] = gap(err)
+			}
+		})
+	}
+	if r.Gossip {
+		count(0, 0, fact.Flow{Node: node, What: "gossip", Port: expect.GossipPort})
+	}
+	if r.DataPath != 0 {
+		count(1, r.VNI, fact.Flow{Node: node, What: "data path", Port: r.DataPath})
+	}
+	wg.Wait()
+	return slices.Concat(flows[:]...), slices.Concat(gaps[:]...)
+}
+
+// flowClass says what stood in the way of counting.
+func flowClass(err error) fact.Class {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fact.ClassPermission
+	case errors.Is(err, fs.ErrNotExist):
+		return fact.ClassNotExist
+	case errors.Is(err, errors.ErrUnsupported):
+		return fact.ClassUnsupported
+	}
+	return fact.ClassGarbled
 }
 
 // entrances are the namespaces that the probes of one request start in.

@@ -83,10 +83,11 @@ func (o Options) mounts() []mount.Mount {
 	bind := func(path string, p mount.Propagation) mount.Mount {
 		return mount.Mount{Type: mount.TypeBind, Source: path, Target: path, ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: p}}
 	}
-	// rslave: handles that appear later are seen, too.
-	out := []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate), bind(logs, mount.PropagationRSlave)}
+	// rslave: handles that appear later are seen, too. Engines refuse it for what is
+	// on no shared mount, so it is asked for only where it is needed.
+	out := []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate), bind(logs, mount.PropagationRPrivate)}
 	if o.VolatileJournal {
-		out = append(out, bind(volatileJournal, mount.PropagationRSlave))
+		out = append(out, bind(volatileJournal, mount.PropagationRPrivate))
 	}
 	return out
 }

@@ -1,0 +1,79 @@
+package deploy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/api/types/swarm"
+)
+
+// failures is how often an agent may end before it counts as failing: once may
+// be an engine that is just starting.
+const failures = 2
+
+// judge says how a node fares by the tasks that the present service has or had
+// there. old are tasks that had ended before this deployment looked.
+func judge(n NodeState, tasks []swarm.Task, image string, old map[string]bool) NodeState {
+	if n.State != Waiting || len(tasks) == 0 {
+		return n
+	}
+	tasks = slices.SortedFunc(slices.Values(tasks), func(a, b swarm.Task) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	ended := slices.DeleteFunc(slices.Clone(tasks), func(t swarm.Task) bool { return old[t.ID] || !terminal(t.Status.State) })
+	n.task = tasks[len(tasks)-1]
+	if n.task.Status.State == swarm.TaskStateRunning && n.task.DesiredState == swarm.TaskStateRunning {
+		n.State = Running
+		return n
+	}
+	if len(ended) == 0 {
+		n.Why = preparing(n.task)
+		return n
+	}
+	last := ended[len(ended)-1]
+	why := oneLine(last.Status.Err)
+	switch {
+	case last.Status.State == swarm.TaskStateRejected:
+		n.task, n.State, n.Why = last, Rejected, why
+		n.explain(image)
+	case len(ended) >= failures:
+		n.task, n.State, n.Why = last, Failed, why
+	default:
+		n.task, n.Why = last, "ended once: "+why
+	}
+	return n
+}
+
+func terminal(s swarm.TaskState) bool {
+	switch s {
+	case swarm.TaskStateFailed, swarm.TaskStateRejected, swarm.TaskStateComplete, swarm.TaskStateShutdown, swarm.TaskStateOrphaned:
+		return true
+	}
+	return false
+}
+
+// preparing says how far a task is that has not begun to run.
+func preparing(t swarm.Task) string {
+	if t.Status.Err != "" {
+		return oneLine(fmt.Sprintf("%s: %s", t.Status.State, t.Status.Err))
+	}
+	return string(t.Status.State)
+}
+
+// explain turns an engine's refusal into what to do about it.
+func (n *NodeState) explain(image string) {
+	has := func(s string) bool { return strings.Contains(n.Why, s) }
+	switch {
+	case has("No such image") && strings.HasPrefix(image, nowhere+":"):
+		n.State, n.Why = ImageMissing, image
+		n.Do = fmt.Sprintf("`fairway image -o - | ssh %s docker load`, or `fairway deploy --load ssh`", n.Name)
+	case has("No such image"):
+		n.State, n.Why = ImageMissing, image
+		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)
+	case has("bind source path does not exist") && has("netns"):
+		n.Do = "say with --netns-dir where engines keep their namespaces (EXEC-ROOT/netns)"
+	case has("not a shared or slave mount"):
+		n.Do = "make /run a shared mount there, as systemd does: `mount --make-rshared /run`"
+	case has(volatileJournal):
+		n.Do = "deploy without --volatile-journal: that host keeps its journal in /var/log"
+	}
+}

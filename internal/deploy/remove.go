@@ -1,0 +1,150 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
+)
+
+// gone: the engine does not know it any more.
+func gone(err error) bool { return errdefs.IsNotFound(err) }
+
+// Remove takes the agents out of the Swarm: the service, its tasks, every secret
+// of every generation and the operator's key. It waits until they are gone.
+func (s *Swarm) Remove(ctx context.Context) error {
+	h, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	return s.remove(ctx, h)
+}
+
+func (s *Swarm) remove(ctx context.Context, h *held) error {
+	did := false
+	if h.service != nil {
+		did = true
+		if err := s.removeService(ctx, h); err != nil {
+			return err
+		}
+	}
+	if len(h.secrets) > 0 {
+		did = true
+		if err := s.dropSecrets(ctx, h.secrets); err != nil {
+			return err
+		}
+		s.sayf("removed %d secrets", len(h.secrets))
+	}
+	for _, ending := range []string{"", ".new"} {
+		found, err := dropKeys(h.folder, ending)
+		if err != nil {
+			return err
+		}
+		if found && ending == "" {
+			did = true
+			s.sayf("removed the key in %s", h.folder)
+		}
+	}
+	if !did {
+		s.Say("no agents are deployed, nothing to remove")
+	}
+	return nil
+}
+
+// removeService ends the service and waits for its tasks, but not for those on
+// nodes that nobody hears from.
+func (s *Swarm) removeService(ctx context.Context, h *held) error {
+	image := ""
+	if c := h.service.Spec.TaskTemplate.ContainerSpec; c != nil {
+		image = c.Image
+	}
+	bounded, cancel := s.limited(ctx)
+	defer cancel()
+	if _, err := s.API.ServiceRemove(bounded, h.service.ID, client.ServiceRemoveOptions{}); err != nil && !gone(err) {
+		return trouble("remove the service "+Service, err)
+	}
+	s.sayf("removed the service %s", Service)
+	left, err := s.waitGone(ctx, h)
+	if err != nil {
+		return err
+	}
+	for _, n := range left {
+		s.sayf("%s: %s; its agent ends when it is back", n.Name, n.String())
+	}
+	if strings.HasPrefix(image, nowhere+":") {
+		s.sayf("the image stays where it was loaded: `docker image rm %s` there", image)
+	}
+	return nil
+}
+
+// waitGone waits until no task is left on a node that answers, and no container
+// on the engine spoken to. It returns the nodes that do not answer.
+func (s *Swarm) waitGone(ctx context.Context, h *held) ([]NodeState, error) {
+	limit, cancel := context.WithTimeout(ctx, s.wait())
+	defer cancel()
+	var left []string
+	for {
+		down, here, err := s.remaining(limit, h)
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("wait for the agents to end: %w; run `fairway remove` again", ctx.Err())
+		case limit.Err() != nil:
+			return nil, fmt.Errorf("wait for the agents to end: after %v they still run on %s; run `fairway remove` again", s.wait(), strings.Join(left, ", "))
+		case err != nil:
+			return nil, err
+		case len(here) == 0:
+			return down, nil
+		}
+		left = here
+		select {
+		case <-time.After(pace):
+		case <-limit.Done():
+		}
+	}
+}
+
+// remaining tells the nodes that still have a task or a container: those that are
+// down, and the names of the others.
+func (s *Swarm) remaining(ctx context.Context, h *held) (down []NodeState, busy []string, err error) {
+	nodes, err := s.nodes(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks, err := s.tasks(ctx, h.service)
+	if err != nil && !gone(err) && !strings.Contains(err.Error(), "not found") {
+		return nil, nil, err
+	}
+	for _, n := range nodes {
+		has := slices.ContainsFunc(tasks, func(t swarm.Task) bool { return t.NodeID == n.ID })
+		switch {
+		case has && n.State == Down:
+			down = append(down, n)
+		case has:
+			busy = append(busy, n.Name)
+		case n.ID == h.node:
+			if found, err := s.containers(ctx, h); err != nil {
+				return nil, nil, err
+			} else if found {
+				busy = append(busy, n.Name)
+			}
+		}
+	}
+	return down, busy, nil
+}
+
+// containers reports whether the engine spoken to still has one of the service's.
+func (s *Swarm) containers(ctx context.Context, h *held) (bool, error) {
+	bounded, cancel := s.limited(ctx)
+	defer cancel()
+	res, err := s.API.ContainerList(bounded, client.ContainerListOptions{All: true,
+		Filters: make(client.Filters).Add("label", "com.docker.swarm.service.id="+h.service.ID)})
+	if err != nil {
+		return false, trouble("list the containers", err)
+	}
+	return len(res.Items) > 0, nil
+}

@@ -1,0 +1,129 @@
+package deploy
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+var someKeys = generation{number: 3, ca: "cafe", secrets: []string{"idca", "idcert", "idkey"}}
+
+func someOptions() Options {
+	return Options{Image: "127.0.0.1:1/fairway:v1-0123456789ab", Hash: "0123456789abcdef", Arch: "amd64"}
+}
+
+func TestSpecIsTheGoldenOne(t *testing.T) {
+	got, err := json.MarshalIndent(someOptions().spec(someKeys, true), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "service.json")
+	if *update {
+		if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
+		t.Errorf("the service is another one (-want +got); if that is meant, justify every privilege below and run with -update:\n%s", diff)
+	}
+}
+
+// needed says what each privilege is for; one that has no line here may not be
+// in the service.
+var needed = map[string]string{
+	"CAP_SYS_ADMIN":       "internal/netns: setns into the containers' namespaces",
+	"CAP_NET_ADMIN":       "internal/collect: dumps of FDB, neighbours and rules of every namespace",
+	"CAP_NET_RAW":         "internal/probe: packet sockets that watch gossip and the data path",
+	"CAP_DAC_READ_SEARCH": "logs below /var/log that only group adm may read",
+	"CAP_SYSLOG":          "the kernel's log, with --kernel-ring only",
+
+	"/var/run/docker/netns": "internal/netns: handles of the namespaces",
+	"/var/run/docker.sock":  "internal/collect: what the engine believes; the agent's transport lets GET of listed paths through only",
+	"/var/log":              "logs of engine and kernel",
+	"/run/log/journal":      "logs of engine and kernel, with --volatile-journal only",
+}
+
+func TestEveryPrivilegeIsJustified(t *testing.T) {
+	o := someOptions()
+	o.KernelRing, o.VolatileJournal = true, true
+	c := o.spec(someKeys, true).TaskTemplate.ContainerSpec
+	for _, name := range c.CapabilityAdd {
+		if needed[name] == "" {
+			t.Errorf("nothing needs %s", name)
+		}
+	}
+	for _, m := range c.Mounts {
+		if needed[m.Source] == "" || !m.ReadOnly || m.Source != m.Target {
+			t.Errorf("mount %+v: it has no reason, is writable or is elsewhere", m)
+		}
+	}
+	if len(c.CapabilityAdd)+len(c.Mounts) != len(needed) {
+		t.Errorf("%d privileges are justified, %d are asked for", len(needed), len(c.CapabilityAdd)+len(c.Mounts))
+	}
+	if !slices.Equal(c.CapabilityDrop, []string{"ALL"}) || !c.ReadOnly || !c.Privileges.NoNewPrivileges {
+		t.Errorf("drop %v, read-only %v, privileges %+v", c.CapabilityDrop, c.ReadOnly, c.Privileges)
+	}
+}
+
+func TestNothingIsGrantedUnlessAskedFor(t *testing.T) {
+	c := someOptions().spec(someKeys, true).TaskTemplate.ContainerSpec
+	if slices.Contains(c.CapabilityAdd, "CAP_SYSLOG") {
+		t.Error("CAP_SYSLOG without --kernel-ring")
+	}
+	for _, m := range c.Mounts {
+		if m.Source == volatileJournal {
+			t.Error("a path that may be absent is mounted by default")
+		}
+	}
+	if p := someOptions().spec(someKeys, false).TaskTemplate.ContainerSpec.Privileges; p != nil {
+		t.Errorf("an API before 1.44 gets privileges %+v that it does not know", p)
+	}
+}
+
+func TestFlagsReachTheAgent(t *testing.T) {
+	o := someOptions()
+	o.Port, o.NetnsDir = 9800, "/data/docker-exec/netns"
+	s := o.spec(someKeys, true)
+	args := strings.Join(s.TaskTemplate.ContainerSpec.Args, " ")
+	if want := "agent --listen :9800 --netns-dir /data/docker-exec/netns --ca /run/secrets/fairway-ca --cert /run/secrets/fairway-cert --key /run/secrets/fairway-key"; args != want {
+		t.Errorf("arguments:\n got %s\nwant %s", args, want)
+	}
+	if s.Labels[LabelPort] != "9800" || s.TaskTemplate.ContainerSpec.Mounts[0].Source != "/data/docker-exec/netns" {
+		t.Errorf("labels %v, mounts %+v", s.Labels, s.TaskTemplate.ContainerSpec.Mounts)
+	}
+}
+
+func TestDifferencesNameWhatChanged(t *testing.T) {
+	base := someOptions()
+	for _, c := range []struct {
+		name   string
+		change func(*Options, *generation)
+		want   []string
+	}{
+		{"nothing", func(*Options, *generation) {}, nil},
+		{"image", func(o *Options, _ *generation) { o.Image += "x" }, []string{"image"}},
+		{"port", func(o *Options, _ *generation) { o.Port = 1 }, []string{"command", "labels"}},
+		{"journal", func(o *Options, _ *generation) { o.VolatileJournal = true }, []string{"mounts"}},
+		{"ring", func(o *Options, _ *generation) { o.KernelRing = true }, []string{"capabilities"}},
+		{"keys", func(_ *Options, g *generation) { g.number++ }, []string{"secrets", "labels"}},
+		{"architecture", func(o *Options, _ *generation) { o.Arch = "" }, []string{"architectures"}},
+	} {
+		o, g := base, someKeys
+		c.change(&o, &g)
+		if got := differences(base.spec(someKeys, true), o.spec(g, true)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}

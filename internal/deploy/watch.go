@@ -1,0 +1,214 @@
+package deploy
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
+)
+
+const (
+	// pace is how often the managers are asked how far the agents are.
+	pace = 250 * time.Millisecond
+	// greetings is how long a running agent may stay silent.
+	greetings = 5 * time.Second
+	// stays is how long a task must run where nobody says hello to it.
+	stays = 1500 * time.Millisecond
+)
+
+// watcher waits for the agents of one deployment.
+type watcher struct {
+	*Swarm
+	held *held
+	plan Plan
+	// old are the tasks that had ended before.
+	old map[string]bool
+	// since is when a task was first seen running.
+	since map[string]time.Time
+	said  map[string]bool
+}
+
+// watch waits until every node's state is settled, the time is over or the
+// operator stops it, and says each node's when it is known.
+func (s *Swarm) watch(ctx context.Context, h *held, p Plan) ([]NodeState, error) {
+	w := &watcher{Swarm: s, held: h, plan: p, since: map[string]time.Time{}, said: map[string]bool{}}
+	limit, cancel := context.WithTimeout(ctx, s.wait())
+	defer cancel()
+	var last []NodeState
+	for {
+		nodes, err := w.once(limit)
+		switch {
+		case ctx.Err() != nil:
+			return last, fmt.Errorf("wait for the agents: %w; they stay deployed, `fairway remove` takes them away", ctx.Err())
+		case limit.Err() != nil:
+			w.tell(last, true)
+			return last, nil
+		case err != nil:
+			return last, err
+		}
+		last = nodes
+		if w.tell(nodes, false) {
+			return nodes, nil
+		}
+		select {
+		case <-time.After(pace):
+		case <-limit.Done():
+		}
+	}
+}
+
+// once asks for every node's state now.
+func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
+	nodes, err := w.nodes(ctx, w.plan.Arch)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := w.tasks(ctx, w.held.service)
+	if err != nil {
+		return nil, err
+	}
+	if w.old == nil {
+		w.old = map[string]bool{}
+		for _, t := range tasks {
+			w.old[t.ID] = terminal(t.Status.State)
+		}
+	}
+	byNode := map[string][]swarm.Task{}
+	for _, t := range tasks {
+		// Tasks of an earlier image or of earlier keys tell nothing of this one.
+		if sameJSON(t.Spec.ContainerSpec, w.held.service.Spec.TaskTemplate.ContainerSpec) {
+			byNode[t.NodeID] = append(byNode[t.NodeID], t)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range nodes {
+		nodes[i] = judge(nodes[i], byNode[nodes[i].ID], w.plan.Options.Image, w.old)
+		if nodes[i].State == Running && !w.said[nodes[i].ID] {
+			since := w.firstSeen(nodes[i].task.ID)
+			all.Go(func() { w.prove(ctx, &nodes[i], since) })
+		}
+	}
+	all.Wait()
+	return nodes, nil
+}
+
+// tasks lists all tasks of the service.
+func (s *Swarm) tasks(ctx context.Context, service *swarm.Service) ([]swarm.Task, error) {
+	bounded, cancel := s.limited(ctx)
+	defer cancel()
+	res, err := s.API.TaskList(bounded, client.TaskListOptions{Filters: make(client.Filters).Add("service", service.ID)})
+	if err != nil {
+		return nil, trouble("list the agents' tasks", err)
+	}
+	return res.Items, nil
+}
+
+func (w *watcher) firstSeen(task string) time.Time {
+	if _, ok := w.since[task]; !ok {
+		w.since[task] = w.Now()
+	}
+	return w.since[task]
+}
+
+// prove turns a task that runs into an agent that answers: one that finds its
+// port taken runs for a moment, too.
+func (w *watcher) prove(ctx context.Context, n *NodeState, since time.Time) {
+	ran := w.Now().Sub(since)
+	if w.Greet == nil {
+		if ran < stays {
+			n.State, n.Why = Waiting, "just started"
+		}
+		return
+	}
+	err := w.Greet(ctx, *n, w.held.keys)
+	switch {
+	case err == nil:
+	case ran < greetings:
+		n.State, n.Why = Waiting, "does not answer yet"
+	default:
+		n.State, n.Why = Unanswered, oneLine(err.Error())
+		n.Do = fmt.Sprintf("see that TCP port %d of %s is open from here", w.plan.port(), n.Name)
+	}
+}
+
+// tell prints the states that have settled and not been said; it reports whether
+// all have. At the end it prints the rest.
+func (w *watcher) tell(nodes []NodeState, end bool) bool {
+	all := true
+	for i := range nodes {
+		n := &nodes[i]
+		switch {
+		case n.State == Waiting && !end:
+			all = false
+		case !w.said[n.ID]:
+			w.said[n.ID] = true
+			w.askWhy(n)
+			w.Say(n.line(nodes))
+		}
+	}
+	return all
+}
+
+// line is one node of the answer; names are padded to the longest.
+func (n *NodeState) line(all []NodeState) string {
+	width := 0
+	for _, x := range all {
+		width = max(width, len(x.Name))
+	}
+	out := fmt.Sprintf("%-*s  %s", width, n.Name, n)
+	if n.Do != "" {
+		out += "\n" + strings.Repeat(" ", width+2) + n.Do
+	}
+	return out
+}
+
+// askWhy adds the last words of an agent that ended to what Swarm says of it,
+// which is its exit code only.
+func (w *watcher) askWhy(n *NodeState) {
+	if n.State != Failed && (n.State != Waiting || n.task.Status.State != swarm.TaskStateFailed) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	logs, err := w.API.TaskLogs(ctx, n.task.ID, client.TaskLogsOptions{ShowStderr: true, Tail: "5"})
+	if err != nil {
+		return // the exit code will have to do
+	}
+	defer logs.Close()
+	if last := lastLine(logs); last != "" {
+		n.Why = strings.TrimPrefix(last, "fairway: ")
+	}
+	if strings.Contains(n.Why, "address already in use") {
+		n.Do = "give all agents another port with --port, or free that one there"
+	}
+}
+
+// lastLine is the last line of a log, of those that an agent says itself if there
+// are any. The log comes in the engine's frames: one byte for the stream, three of
+// nothing, four for the length (API 1.24, attach).
+func lastLine(r io.Reader) string {
+	const most, ours = 64 << 10, "fairway: "
+	r = io.LimitReader(r, most)
+	last := ""
+	for {
+		var head [8]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return last
+		}
+		text, err := io.ReadAll(io.LimitReader(r, int64(binary.BigEndian.Uint32(head[4:]))))
+		for line := range strings.Lines(string(text)) {
+			if line = oneLine(line); strings.HasPrefix(line, ours) || line != "" && !strings.HasPrefix(last, ours) {
+				last = line
+			}
+		}
+		if err != nil {
+			return last
+		}
+	}
+}

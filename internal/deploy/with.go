@@ -1,0 +1,35 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// With runs do while agents are deployed. Agents that are there already are used
+// and left as they are; those that it deploys itself it removes again, also when
+// do fails or the operator stops it. A node without an agent does not keep do
+// from running.
+func (s *Swarm) With(ctx context.Context, p Plan, do func(context.Context) error) error {
+	h, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	if h.service != nil {
+		if err := h.needsKey(false); err != nil {
+			return err
+		}
+		s.sayf("agents are deployed already and stay")
+		return do(ctx)
+	}
+	_, err = s.deploy(ctx, h, p)
+	if err == nil {
+		err = do(ctx)
+	}
+	if h.created {
+		if undone := s.Remove(context.WithoutCancel(ctx)); undone != nil {
+			err = errors.Join(err, fmt.Errorf("take the agents away again: %w; `fairway remove` does it, too", undone))
+		}
+	}
+	return err
+}
