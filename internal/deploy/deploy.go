@@ -85,13 +85,20 @@ func (s *Swarm) apply(ctx context.Context, h *held, p Plan) (err error) {
 		}
 		return s.dropSecrets(ctx, h.others(g))
 	}
-	g, keys, made, err := s.makeKeys(ctx, h)
+	agents, keys, err := newKeys(s.Random, s.Now())
+	if err != nil {
+		return err
+	}
+	g := generation{number: h.next(), ca: keys.Fingerprint()}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.takeBack(ctx, h, made))
+			err = errors.Join(err, s.takeBack(ctx, h, g))
 		}
 	}()
-	if err != nil {
+	if err := keys.stage(h.folder); err != nil {
+		return err
+	}
+	if g.secrets, err = s.store(ctx, g, agents); err != nil {
 		return err
 	}
 	if h.service != nil {
@@ -100,10 +107,10 @@ func (s *Swarm) apply(ctx context.Context, h *held, p Plan) (err error) {
 	if err := s.bring(ctx, h, p.spec(g, h.noNewPrivileges)); err != nil {
 		return err
 	}
-	made = nil // they are in use
 	h.keys = keys
 	if err := commitKeys(h.folder); err != nil {
-		return fmt.Errorf("%w; the agents run with keys that are lost: run `fairway deploy --rotate` when that is solved", err)
+		s.sayf("the agents run with keys that could not be kept: run `fairway deploy --rotate` when that is solved")
+		return err
 	}
 	return s.dropSecrets(ctx, h.others(g))
 }
@@ -113,39 +120,41 @@ func (h *held) others(g generation) []swarm.Secret {
 	return slices.DeleteFunc(slices.Clone(h.secrets), func(x swarm.Secret) bool { return slices.Contains(g.secrets, x.ID) })
 }
 
-// makeKeys makes a new generation and stores it; made are the secrets that exist
-// by now, also when it fails.
-func (s *Swarm) makeKeys(ctx context.Context, h *held) (g generation, keys *Keys, made []swarm.Secret, err error) {
-	agents, keys, err := newKeys(s.Random, s.Now())
-	if err != nil {
-		return g, nil, nil, err
-	}
-	if err := keys.stage(h.folder); err != nil {
-		return g, nil, nil, err
-	}
-	g.number, g.ca = h.next(), keys.Fingerprint()
+// store makes a generation's secrets and returns their IDs.
+func (s *Swarm) store(ctx context.Context, g generation, agents map[string][]byte) ([]string, error) {
+	var ids []string
 	for _, part := range parts {
-		x := swarm.Secret{Spec: swarm.SecretSpec{Data: agents[part],
-			Annotations: swarm.Annotations{Name: secretName(part, g.number), Labels: map[string]string{Label: LabelValue}}}}
 		bounded, cancel := s.limited(ctx)
-		res, err := s.API.SecretCreate(bounded, client.SecretCreateOptions{Spec: x.Spec})
+		name := secretName(part, g.number)
+		res, err := s.API.SecretCreate(bounded, client.SecretCreateOptions{Spec: swarm.SecretSpec{Data: agents[part],
+			Annotations: swarm.Annotations{Name: name, Labels: map[string]string{Label: LabelValue, LabelCA: g.ca}}}})
 		cancel()
 		if err != nil {
-			return g, nil, made, trouble("store the secret "+x.Spec.Name, err)
+			return nil, trouble("store the secret "+name, err)
 		}
-		x.ID = res.ID
-		made, g.secrets = append(made, x), append(g.secrets, res.ID)
+		ids = append(ids, res.ID)
 	}
-	return g, keys, made, nil
+	return ids, nil
 }
 
 // takeBack removes what a failed deployment has made, also when the operator has
-// stopped it.
-func (s *Swarm) takeBack(ctx context.Context, h *held, made []swarm.Secret) error {
+// stopped it, and also secrets whose creation was never confirmed. Those that
+// the service uses by now stay.
+func (s *Swarm) takeBack(ctx context.Context, h *held, g generation) error {
 	if _, err := dropKeys(h.folder, ".new"); err != nil {
 		return err
 	}
-	return s.dropSecrets(context.WithoutCancel(ctx), made)
+	if h.service != nil && h.service.Spec.Labels[LabelCA] == g.ca {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	bounded, cancel := s.limited(ctx)
+	defer cancel()
+	found, err := s.API.SecretList(bounded, client.SecretListOptions{Filters: make(client.Filters).Add("label", LabelCA+"="+g.ca)})
+	if err != nil {
+		return fmt.Errorf("%w; `fairway remove` takes away what is left", trouble("list the secrets", err))
+	}
+	return s.dropSecrets(ctx, ours(found.Items))
 }
 
 func (s *Swarm) dropSecrets(ctx context.Context, secrets []swarm.Secret) error {

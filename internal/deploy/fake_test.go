@@ -92,7 +92,7 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 	case op == "GET /nodes":
 		put(f.nodes)
 	case op == "GET /secrets":
-		put(f.secrets)
+		put(f.secretList(r))
 	case op == "POST /secrets/create":
 		x := swarm.Secret{ID: f.id()}
 		_ = json.NewDecoder(r.Body).Decode(&x.Spec)
@@ -129,6 +129,21 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, http.StatusNotFound, "page not found")
 	}
+}
+
+// secretList knows the filter by one label and its value.
+func (f *fake) secretList(r *http.Request) []swarm.Secret {
+	var filters map[string]map[string]bool
+	_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &filters)
+	out := []swarm.Secret{}
+	for _, x := range f.secrets {
+		for l := range filters["label"] {
+			if k, v, _ := strings.Cut(l, "="); x.Spec.Labels[k] == v {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
 }
 
 func (f *fake) taskList() []swarm.Task {

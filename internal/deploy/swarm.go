@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,11 +88,7 @@ func (s *Swarm) read(ctx context.Context) (*held, error) {
 	if err != nil {
 		return nil, trouble("list the secrets", err)
 	}
-	for _, x := range found.Items {
-		if strings.HasPrefix(x.Spec.Name, secretPrefix) {
-			h.secrets = append(h.secrets, x)
-		}
-	}
+	h.secrets = ours(found.Items)
 	if h.folder, err = KeyFolder(s.Config, h.cluster); err != nil {
 		return nil, err
 	}
@@ -147,6 +144,13 @@ func (s *Swarm) readService(ctx context.Context, h *held) error {
 	}
 	h.service = &res.Service
 	return nil
+}
+
+// ours are the secrets that fairway made: by label and by name.
+func ours(secrets []swarm.Secret) []swarm.Secret {
+	return slices.DeleteFunc(secrets, func(x swarm.Secret) bool {
+		return x.Spec.Labels[Label] != LabelValue || !strings.HasPrefix(x.Spec.Name, secretPrefix)
+	})
 }
 
 // current is the generation that the service uses, with the secrets there are;
