@@ -22,6 +22,7 @@ func All() []*Check {
 
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)
+		GossipSplitIslands,
 		Gossip7946Blocked,
 		TaskNotDiscoverable,
 
