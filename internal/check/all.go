@@ -24,6 +24,8 @@ func All() []*Check {
 		// (gossip-7946-blocked task-not-discoverable)
 		GossipSplitIslands,
 		Gossip7946Blocked,
+		NetworkDBStaleEntries,
+		NetworkDBMissing,
 		TaskNotDiscoverable,
 
 		// The overlay, believed against held.

@@ -141,7 +141,7 @@ func TestOrderOfHealthy(t *testing.T) {
 // them already.
 var later = []string{"advertise-addr-wrong", "dockerd-hung", "encrypted-mtu", "duplicate-node-identity", "firewall-flush", "host-starvation",
 	"ipam-exhausted", "mac-changed-by-manager", "manager-path-2377-blocked", "manager-quorum-lost", "neigh-table-overflow",
-	"networkdb-missing-after-rejoin", "networkdb-stale-entries", "nic-tx-checksum-offload", "stale-overlay-netns",
+	"nic-tx-checksum-offload", "stale-overlay-netns",
 	"vni-mismatch", "vtep-source-mismatch", "vxlan-file-exists", "dns-resolver-nat-missing"}
 
 func TestRegistry(t *testing.T) {
