@@ -21,7 +21,9 @@ var TaskNotDiscoverable = &Check{
 		Relief: "Make the check pass, or start without it: `docker service update --no-healthcheck SERVICE`.",
 		Fix:    "Give the check a start period as long as the program needs, and ask 127.0.0.1, not localhost. For members that must find each other before they are healthy: no health check, endpoint mode dnsrr. `tasks.NAME` is behind the same gate.",
 	},
-	Needs:   []fact.Kind{fact.KindSwarm},
+	// What the managers tell is not all: an image may bring a health check.
+	Needs:   []fact.Kind{fact.KindSwarm, fact.KindContainers},
+	Side:    ToSide,
 	Because: []string{"host-starvation"},
 	Run:     notDiscoverable,
 }
@@ -36,14 +38,8 @@ func notDiscoverable(in *In) []Finding {
 		var held []Finding
 		slots := in.slots(svc)
 		for _, s := range slots {
-			switch in.plight(svc, &s) {
-			case unwell:
+			if in.plight(svc, &s) == unwell {
 				held = append(held, in.heldBack(svc, &s))
-			case young, broken:
-				// An image may bring a health check; only its node knows.
-				if s.Now != nil && s.Now.State == "starting" && in.Node(s.Now.Node) == nil {
-					in.Blind("%s is starting; whether a health check holds it back is known on %s only", s.Name, in.NodeName(s.Now.Node))
-				}
 			}
 		}
 		if len(held) > 1 && len(held) == len(slots) {
