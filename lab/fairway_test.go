@@ -269,3 +269,36 @@ func noLeader(t *testing.T, l *lab.Lab) {
 		time.Sleep(time.Second)
 	}
 }
+
+// TestFairwayFaults judges fairway by faults on real engines: healthy before,
+// exactly the causes expected, healthy after. `make matrix` tries all faults on
+// all engines; here are one or more for every layer, and what is unusual and not
+// wrong.
+func TestFairwayFaults(t *testing.T) {
+	need(t)
+	program, err := buildFairway()
+	if err != nil {
+		t.Fatalf("build fairway: %v", err)
+	}
+	few := []string{"fdb-missing", "app-wrong-port", "healthy.rolling-update"}
+	for engine, faults := range map[string][]string{
+		"26.1": {
+			"healthy.rolling-update", "healthy.drained-node", "healthy.dnsrr-service", "healthy.global-service", "healthy.dotted-name", "healthy.host-published",
+			"underlay-vxlan-udp-blocked", "underlay-mtu-blackhole", "gossip-7946-blocked", "availability-or-placement.constraint", "fdb-missing",
+			"overlay-neigh-missing", "dns-resolver-dead", "dns-name-collision.alias", "app-wrong-port", "app-accept-queue-overflow", "network-not-shared",
+			"ipvs-kernel-missing",
+		},
+		"20.10": few, "28.5": few, "29": few,
+	} {
+		t.Run(engine, func(t *testing.T) {
+			results := t.TempDir()
+			err := lab.Matrix(t.Context(), lab.MatrixOptions{Name: "faults", Engines: []string{engine}, Faults: faults, Seed: 1,
+				Fairway: program, Results: results, Out: os.Stdout})
+			if err == nil {
+				return
+			}
+			table, _ := os.ReadFile(filepath.Join(results, "matrix.md"))
+			t.Errorf("%v\n%s", err, table)
+		})
+	}
+}

@@ -23,6 +23,8 @@ type MatrixOptions struct {
 	Fairway string // path of the program to judge
 	Results string // folder for the results file, the table and the reports of mismatches
 	Out     io.Writer
+	// Elsewhere deploys agents and asks on n1 about faults on other nodes; healthy then means that all was seen, too.
+	Elsewhere bool
 }
 
 // Matrix tries every fault on every engine: healthy before, exactly the causes expected, healthy after. What has passed
@@ -132,7 +134,48 @@ func (m *matrix) up(ctx context.Context) error {
 		return err
 	}
 	m.lab = l
-	return os.WriteFile(filepath.Join(l.Dir, "fairway"), m.program, 0o755)
+	if err := os.WriteFile(filepath.Join(l.Dir, "fairway"), m.program, 0o755); err != nil || !m.Elsewhere {
+		return err
+	}
+	return l.DeployAgents(ctx)
+}
+
+// asker is the node that asks in a matrix with agents; the operator's key is there.
+const asker = "n1"
+
+// draw draws for a trial; with agents, a node that is not the one that asks.
+func (m *matrix) draw(ctx context.Context, fault string, r *row) (*Draw, error) {
+	for {
+		d, err := m.lab.draw(ctx, fault, DrawOptions{Seed: r.Seed})
+		if err != nil || !m.Elsewhere || d.Node != asker {
+			return d, err
+		}
+		r.Seed++
+	}
+}
+
+// put is where a question is put.
+func (m *matrix) put(w Want) Want {
+	if m.Elsewhere {
+		w.On = asker
+	}
+	return w
+}
+
+// DeployAgents puts fairway's image on every node and has it deploy its agents; the program lies in the state folder.
+func (l *Lab) DeployAgents(ctx context.Context) error {
+	if _, err := l.Exec(ctx, asker, "/lab/fairway", "image", "-o", "/lab/fairway.tar"); err != nil {
+		return err
+	}
+	err := l.each(func(n Node) error {
+		_, err := l.Exec(ctx, n.Name, "docker", "load", "-i", "/lab/fairway.tar")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = l.Exec(ctx, asker, "/lab/fairway", "deploy")
+	return err
 }
 
 func (m *matrix) down() {
@@ -169,19 +212,19 @@ func (m *matrix) try(ctx context.Context, t trial) (row, string, bool) {
 
 func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence string, broken bool) {
 	l := m.lab
-	first, err := l.draw(ctx, f.ID, DrawOptions{Seed: r.Seed})
+	first, err := m.draw(ctx, f.ID, r)
 	if err != nil {
 		return err.Error(), "", true
 	}
-	calm := first.ask() // the question of a healthy lab, from the very node
-	if why, evidence = l.judgeHealthy(ctx, calm); why != "" {
+	calm := m.put(first.ask()) // the question of a healthy lab
+	if why, evidence = m.judgeHealthy(ctx, calm); why != "" {
 		return "before: " + why, evidence, true
 	}
 	d, err := l.Break(ctx, f.ID, DrawOptions{Seed: r.Seed})
 	if err != nil {
 		return err.Error(), "", true
 	}
-	w := f.Want(l, d)
+	w := m.put(f.Want(l, d))
 	begin := time.Now()
 	got, evidence, err := l.diagnose(ctx, w)
 	r.Diagnose = time.Since(begin).Seconds()
@@ -199,7 +242,7 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = l.judgeHealthy(ctx, calm); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, calm); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
@@ -208,7 +251,7 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 // judgeSituation asks in a state where nothing is wrong, for as long as it lasts, and once more when it is over.
 func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, evidence string, broken bool) {
 	l := m.lab
-	d, err := l.draw(ctx, s.ID, DrawOptions{Seed: r.Seed})
+	d, err := m.draw(ctx, s.ID, r)
 	if err != nil {
 		return err.Error(), "", true
 	}
@@ -225,7 +268,8 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 		}
 		for _, w := range s.Asks(d) {
 			begin := time.Now()
-			if why, evidence = l.judgeHealthy(ctx, w); why != "" {
+			w = m.put(w)
+			if why, evidence = m.judgeHealthy(ctx, w); why != "" {
 				why = fmt.Sprintf("%s %s on %s: %s", w.From, w.To, w.On, why)
 				break
 			}
@@ -241,16 +285,19 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = l.judgeHealthy(ctx, d.ask()); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, m.put(d.ask())); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
 }
 
-func (l *Lab) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
-	got, evidence, err := l.diagnose(ctx, w)
+func (m *matrix) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
+	got, evidence, err := m.lab.diagnose(ctx, w)
 	if err != nil {
 		return err.Error(), evidence
 	}
-	return got.sick(), evidence
+	if why = got.sick(); why == "" && m.Elsewhere && got.Verdict != "ok" {
+		why = "of a healthy lab with agents it says " + got.Verdict
+	}
+	return why, evidence
 }

@@ -24,6 +24,7 @@ func matrix(name *string) *cobra.Command {
 	f.StringSliceVar(&o.Faults, "fault", nil, "faults to try (default all)")
 	f.Int64Var(&o.Seed, "seed", 1, "what chance draws nodes, tasks and the rest by")
 	f.StringVar(&o.Fairway, "fairway", "fairway", "`path` of the program to judge")
+	f.BoolVar(&o.Elsewhere, "elsewhere", false, "deploy agents, and ask on n1 about faults on other nodes")
 	f.StringVar(&o.Results, "results", "matrix-results", "`folder` for the table and the reports of mismatches; what passed there is not tried again")
 	return c
 }

@@ -92,12 +92,12 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	fact.Tidy(s)
 	l.progress("reading what engines believe and kernels hold")
 	l.lookHere(ctx, s)
-	sc, err := expect.Resolve(s)
-	if err != nil || len(s.Nodes) == 0 {
+	if len(s.Nodes) == 0 {
 		return s
 	}
-	l.lookElsewhere(ctx, s, &sc)
-	if sc, err = expect.Resolve(s); err != nil {
+	l.lookElsewhere(ctx, s)
+	sc, err := expect.Resolve(s)
+	if err != nil {
 		return s
 	}
 	l.probe(ctx, s, &sc)
@@ -150,14 +150,21 @@ func (l *look) lookHereAnew(ctx context.Context, s *fact.Snapshot) {
 }
 
 // lookElsewhere looks at every other node on the path that there is a way to,
-// all at once, and notes those that were not seen, one gap each.
-func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
-	req := wanting(s, sc)
+// all at once, and notes those that were not seen, one gap each. A name that is
+// not known yet may be a container's on any node.
+func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
+	req := fleet.LookRequest{Names: []string{l.question.From}}
+	var hosts []host
+	if sc, err := expect.Resolve(s); err == nil {
+		req, hosts = wanting(s, &sc), elsewhere(s, &sc)
+	} else if l.ways.ssh != nil || agentService(s) != nil {
+		hosts = everyoneElse(s)
+	}
 	type seen struct {
 		answer *fleet.LookAnswer
 		gap    *fact.Gap
 	}
-	for _, a := range fleet.All(ctx, 2*l.limit, elsewhere(s, sc), func(ctx context.Context, h host) (seen, error) {
+	for _, a := range fleet.All(ctx, 2*l.limit, hosts, func(ctx context.Context, h host) (seen, error) {
 		n, gap := l.ways.to(ctx, s, h)
 		if gap != nil {
 			return seen{gap: gap}, nil
@@ -207,6 +214,19 @@ type host struct {
 	id   fact.NodeID
 	name string
 	addr netip.Addr
+}
+
+func everyoneElse(s *fact.Snapshot) []host {
+	var out []host
+	if s.Wanted == nil {
+		return nil
+	}
+	for _, n := range s.Wanted.Nodes {
+		if s.Node(n.ID) == nil {
+			out = append(out, host{id: n.ID, name: n.Hostname, addr: expect.VTEP(s, n.ID)})
+		}
+	}
+	return out
 }
 
 func elsewhere(s *fact.Snapshot, sc *expect.Scope) []host {
