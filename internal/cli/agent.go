@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,10 +59,7 @@ Only who has a certificate of the same deployment can speak to it. It is what
 }
 
 func (c *command) runAgent(ctx context.Context, f agentFlags) error {
-	if f.netnsDir != "" && !filepath.IsAbs(f.netnsDir) {
-		return usagef("--netns-dir %q is no absolute path", f.netnsDir)
-	}
-	if err := c.engine.validate(); err != nil {
+	if err := cmp.Or(f.validate(), c.engine.validate()); err != nil {
 		return err
 	}
 	debug.SetMemoryLimit(agentMemory)
@@ -84,6 +82,20 @@ func (c *command) runAgent(ctx context.Context, f agentFlags) error {
 	}
 	if err != nil {
 		return toolError{err}
+	}
+	return nil
+}
+
+func (f *agentFlags) validate() error {
+	host, port, err := net.SplitHostPort(f.listen)
+	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		return usagef("--listen %q is no [address]:port", f.listen)
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil {
+		return usagef("--listen %q: %q is no IP address", f.listen, host)
+	}
+	if f.netnsDir != "" && !filepath.IsAbs(f.netnsDir) {
+		return usagef("--netns-dir %q is no absolute path", f.netnsDir)
 	}
 	return nil
 }
@@ -138,14 +150,8 @@ func readSmall(name string) ([]byte, error) {
 // can say, so an engine that is not there yet is waited for.
 func (f *agentFlags) address(ctx context.Context, a *agent, log *slog.Logger) (string, error) {
 	host, port, err := net.SplitHostPort(f.listen)
-	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
-		return "", usagef("--listen %q is no [address]:port", f.listen)
-	}
-	if host != "" {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return "", usagef("--listen %q: %q is no IP address", f.listen, host)
-		}
-		return f.listen, nil
+	if err != nil || host != "" {
+		return f.listen, err
 	}
 	for {
 		own, err := a.own(ctx)

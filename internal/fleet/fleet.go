@@ -94,12 +94,14 @@ type WatchRequest struct {
 	// Gossip counts packets of UDP port 7946.
 	Gossip bool
 	// DataPath counts datagrams to this UDP port that carry VNI, seen on the wire
-	// and by the host; 0: none.
+	// and by the host, by size; 0: none. A VNI of 0 means any, sizes not told
+	// apart. Who sends meanwhile waits about 200 ms after asking for this.
 	DataPath uint16
 	VNI      uint32
 	// Counters samples the counters of Spaces, at the end.
 	Counters bool
-	Spaces   []Space
+	// Spaces must hold the host's own for Gossip and DataPath.
+	Spaces []Space
 }
 
 // MaxWatch is the longest watch.
