@@ -169,8 +169,9 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 		if gap != nil {
 			return seen{gap: gap}, nil
 		}
+		sent := l.now()
 		answer, err := n.Look(ctx, req)
-		return seen{answer: answer}, err
+		return seen{answer: clocked(answer, sent, l.now())}, err
 	}) {
 		if a.Err == nil && a.Answer.gap != nil {
 			s.Gaps = append(s.Gaps, *a.Answer.gap)
@@ -180,6 +181,16 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 	}
 	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	fact.Tidy(s)
+}
+
+// clocked notes how far another node's clock is off: its time is from somewhere
+// between our question and its answer.
+func clocked(a *fleet.LookAnswer, sent, got time.Time) *fleet.LookAnswer {
+	if a != nil && !a.Clock.IsZero() {
+		a.Node.ClockWithin = got.Sub(sent) / 2
+		a.Node.ClockOffset = a.Clock.Sub(sent.Add(a.Node.ClockWithin))
+	}
+	return a
 }
 
 // keep adds what another node answered, if it is that node's own.
@@ -267,6 +278,7 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	s.Gaps = append(s.Gaps, sampled(&plan)...)
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
+	l.deeper(ctx, s, sc)
 	l.countAgain(ctx, s)
 }
 

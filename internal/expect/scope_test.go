@@ -198,6 +198,8 @@ func everything(s *fact.Snapshot) {
 	}
 	expect.First(s, &sc)
 	expect.FollowUp(s, &sc)
+	expect.DataPath(s, &sc)
+	expect.WatchGossip(s)
 	expect.PathNodes(&sc)
 	for i := range s.Nodes {
 		n := &s.Nodes[i]

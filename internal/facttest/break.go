@@ -113,6 +113,8 @@ func blankProbes(s *fact.Snapshot, node string, kinds ...fact.Kind) {
 			s.Seen.MTU = slices.DeleteFunc(s.Seen.MTU, func(p fact.MTUProbe) bool { return p.From.Node == node })
 		case fact.KindUnderlay:
 			s.Seen.Peers = slices.DeleteFunc(s.Seen.Peers, func(p fact.PeerProbe) bool { return p.Node == node })
+			s.Seen.DataPath = slices.DeleteFunc(s.Seen.DataPath, func(p fact.DataPathProbe) bool { return p.Node == node })
+			s.Seen.Flows = slices.DeleteFunc(s.Seen.Flows, func(f fact.Flow) bool { return f.Node == node })
 		}
 	}
 }

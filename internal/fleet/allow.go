@@ -26,8 +26,8 @@ const maxPerPair = 10
 //   - from a container: TCP and echoes to addresses within the overlays that the
 //     node's engine knows, questions of type A and PTR to the embedded resolver;
 //   - from the host: TCP to ports 7946 and 2377, echoes, and datagrams of ours
-//     to the data path port with a VNI that no network of the engine has; never
-//     to loopback, link-local, multicast or broadcast addresses.
+//     to the data path port or one beside it, with a VNI that no network of the
+//     engine has; never to loopback, link-local, multicast or broadcast addresses.
 //
 // How many, how fast and how long is held by Limits and by package probe.
 func Allow(e *fact.Engine, r *ProbeRequest) error {
@@ -84,12 +84,12 @@ func (a allowance) question(p *fact.DNSProbe) bool {
 	return p.Server.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 11}) && (p.Type == "A" || p.Type == "PTR") && len(p.Name) <= 253 && !a.fromHost(p.From)
 }
 
-// dataPath: to the port of VXLAN, as far as this engine knows it (workers are
-// not told; then to what a Swarm may choose: 1024 to 49151), and with a VNI that
-// is not one of its networks'.
+// dataPath: to the port of VXLAN or one beside it, as far as this engine knows
+// it (workers are not told; then to what a Swarm may choose: 1024 to 49151), and
+// with a VNI that is not one of its networks'.
 func (a allowance) dataPath(p *fact.DataPathProbe) bool {
 	port := p.Target.Port()
-	if known := a.engine.Swarm.DataPathPort; known != 0 && port != known {
+	if known := a.engine.Swarm.DataPathPort; known != 0 && port != known && port != known+1 && port != known-1 {
 		return false
 	}
 	return underlay(p.Target.Addr()) && port >= 1024 && port <= 49151 && port != gossipPort && port != managerPort &&

@@ -193,6 +193,7 @@ func TestAllow(t *testing.T) {
 		}, true},
 		{"another UDP port", func(r *ProbeRequest) { r.Probes.DataPath[0].Target = port("192.0.2.2:53") }, false},
 		{"UDP to gossip", func(r *ProbeRequest) { r.Probes.DataPath[0].Target = port("192.0.2.2:7946") }, false},
+		{"the port beside the data path's", func(r *ProbeRequest) { r.Probes.DataPath[0].Target = port("192.0.2.2:4790") }, true},
 		{"a VNI in use", func(r *ProbeRequest) { r.Probes.DataPath[0].VNI = 4097 }, false},
 		{"no VNI", func(r *ProbeRequest) { r.Probes.DataPath[0].VNI = 0 }, false},
 		{"a hundred connections", func(r *ProbeRequest) { r.Limit = 100 }, false},

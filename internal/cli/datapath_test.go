@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"fairway/internal/fact"
+	"fairway/internal/facttest"
+)
+
+func TestCounted(t *testing.T) {
+	s := facttest.Healthy()
+	other := netip.MustParseAddr("10.77.1.11")
+	host := facttest.NodeOf(s, 1).Kernel.Host()
+	host.Links[1].Addrs = append(host.Links[1].Addrs, netip.PrefixFrom(other, 24))
+	sent := []fact.DataPathProbe{
+		{Node: "n1", Peer: facttest.Node(3), Target: netip.AddrPortFrom(facttest.VTEP(3), 4789), Size: 1500, Sent: 3},
+		{Node: "n1", Peer: facttest.Node(3), Target: netip.AddrPortFrom(facttest.VTEP(3), 4789), Size: 128, Sent: 3},
+		{Node: "n1", Peer: facttest.Node(2), Target: netip.AddrPortFrom(facttest.VTEP(2), 4789), Size: 128, Sent: 3},
+	}
+	flow := func(node string, peer netip.Addr, port uint16, size int, in, host uint64) fact.Flow {
+		return fact.Flow{Node: node, What: "data path", Peer: peer, Port: port, Size: size, In: in, Host: host}
+	}
+	w := &watched{on: map[watchKey]bool{{"n3", 4789}: true, {"n2", 4790}: true}, flows: []fact.Flow{
+		flow("n3", facttest.VTEP(1), 4789, 128, 2, 0),
+		flow("n3", other, 4789, 128, 1, 1),            // another address of the sender
+		flow("n3", facttest.VTEP(2), 4789, 128, 9, 9), // another sender
+		flow("n3", facttest.VTEP(1), 4790, 128, 9, 9), // another port
+		flow("n2", facttest.VTEP(1), 4789, 128, 9, 9), // a watch that did not end
+	}}
+	got := counted(s, sent, w)
+	want := []struct {
+		peer       fact.NodeID
+		size       int
+		wire, host int
+		counted    bool
+	}{{facttest.Node(2), 128, 0, 0, false}, {facttest.Node(3), 128, 3, 1, true}, {facttest.Node(3), 1500, 0, 0, true}}
+	for i, x := range want {
+		if p := got[i]; p.Peer != x.peer || p.Size != x.size || p.Wire != x.wire || p.Host != x.host || p.Counted != x.counted {
+			t.Errorf("%+v, want %+v", p, x)
+		}
+	}
+}
+
+func TestSilence(t *testing.T) {
+	s := facttest.Healthy()
+	s.Wanted.Node(facttest.Node(3)).State = "down"
+	w := &watched{on: map[watchKey]bool{{"n1", 0}: true, {"n2", 0}: true}, flows: []fact.Flow{
+		{Node: "n1", What: "gossip", Peer: facttest.VTEP(2), Port: 7946, In: 4}}}
+	got := silence(s, w, 3*time.Second)
+	if len(got) != 2 || got[0].In != 4 || got[1].Node != "n2" || got[1].Peer != facttest.VTEP(1) || got[1].For != 3*time.Second {
+		t.Errorf("%+v, want n1's flow, and one of nothing from n1 at n2", got)
+	}
+}
