@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,12 @@ func (e *Engine) Believed(ctx context.Context) (*fact.Engine, []fact.Gap) {
 		func() { out.Containers, ofContainers = e.containers(ctx) },
 		func() { out.Networks, ofNetworks = e.networks(ctx) },
 	)
+	if len(ofInfo) > 0 {
+		e.guess(&out)
+	}
+	if out.Networks == nil && len(ofNetworks) > 0 {
+		out.Networks, ofNetworks = e.networksOf(ctx, out.Containers, ofNetworks)
+	}
 	gaps := slices.Concat(ofInfo, ofContainers, ofNetworks)
 	if out.ID == "" && out.Name == "" && out.Containers == nil && out.Networks == nil {
 		return nil, gaps
@@ -41,6 +48,20 @@ func (e *Engine) Believed(ctx context.Context) (*fact.Engine, []fact.Gap) {
 		gaps[i].Node = out.Name
 	}
 	return &out, gaps
+}
+
+// guess fills in who this engine is where its info did not come: a manager that
+// is cut off from its leader thinks about /info for 20 s (26.1, seen) and yet
+// tells of its containers at once.
+func (e *Engine) guess(out *fact.Engine) {
+	for _, c := range out.Containers {
+		if out.Swarm.NodeID == "" {
+			out.Swarm.NodeID = c.Node
+		}
+	}
+	if name, err := os.Hostname(); err == nil && out.Name == "" && out.Containers != nil && e.local {
+		out.Name = name
+	}
 }
 
 // earliest returns when the first of the running containers was started.
@@ -118,6 +139,7 @@ func membership(in infoJSON, bad *garbled) fact.EngineSwarm {
 		Error:    in.Swarm.Error,
 		Manager:  in.Swarm.ControlAvailable,
 	}
+	s.NoLeader = s.Manager && (strings.Contains(s.Error, "does not have a leader") || strings.Contains(s.Error, "deadline exceeded"))
 	if in.Swarm.Cluster.ID != "" {
 		s.DataPathPort = portOr4789(in.Swarm.Cluster.DataPathPort)
 	}

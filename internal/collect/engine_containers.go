@@ -19,6 +19,7 @@ type swarmLabels struct {
 	ServiceName string `json:"com.docker.swarm.service.name"`
 	TaskID      string `json:"com.docker.swarm.task.id"`
 	TaskName    string `json:"com.docker.swarm.task.name"`
+	Node        string `json:"com.docker.swarm.node.id"`
 }
 
 // listedJSON is what is read of one row of /containers/json.
@@ -166,6 +167,7 @@ func readContainer(a *answer, c *fact.Container) error {
 func label(c *fact.Container, l swarmLabels) {
 	c.ServiceID, c.ServiceName = fact.ServiceID(l.ServiceID), l.ServiceName
 	c.TaskID, c.TaskName = fact.TaskID(l.TaskID), l.TaskName
+	c.Node = fact.NodeID(l.Node)
 }
 
 // containerEndpoint prefers the IPv4 address, which is what overlays have.

@@ -95,6 +95,7 @@ func (r *KernelRequest) spaces() ([]space, []fact.Gap) {
 		ns, err := netns.Open(path.Join(r.dir(), name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // it ended since the folder was read
+		case errors.Is(err, netns.ErrNotNamespace) && r.nobodys(name): // the file of one that ended
 		case err != nil:
 			gaps = append(gaps, r.closed(name, err))
 		case ns.Inode() == host.Inode() && name == "default":
@@ -154,6 +155,12 @@ func (r *KernelRequest) handles() ([]string, error) {
 
 func (r *KernelRequest) anyRunning() bool {
 	return slices.ContainsFunc(r.Engine.Containers, func(c fact.Container) bool { return c.State == "running" })
+}
+
+// nobodys: no container and no network is known to be behind that name.
+func (r *KernelRequest) nobodys(name string) bool {
+	role, _ := r.role(name)
+	return len(r.inside(name)) == 0 && (role == fact.RoleOther || role == fact.RoleContainer)
 }
 
 // closed is the gap for a handle that is there and could not be opened.

@@ -257,11 +257,15 @@ func TestOursSaysWhatStoodInTheWay(t *testing.T) {
 // the engine's folder that was bound without propagation.
 func TestHandlesThatAreNoNamespaces(t *testing.T) {
 	b := newBench(t)
-	if err := os.WriteFile(filepath.Join(b.dir, "0123456789ab"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	// Nobody's is the file of a container that ended; it hides nothing.
+	for _, name := range []string{"0123456789ab", "fedcba987654"} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	req := b.request()
 	req.Engine.Containers = append(req.Engine.Containers,
+		fact.Container{ID: "unmounted", Name: "unmounted", State: "running", SandboxKey: "/var/run/docker/netns/0123456789ab"},
 		fact.Container{ID: "gone", Name: "gone", State: "running", SandboxKey: "/var/run/docker/netns/aaaaaaaaaaaa"})
 	k, gaps := Kernel(t.Context(), req)
 	if k == nil || len(k.Namespaces) != 4 || len(gaps) != 2 {

@@ -46,6 +46,8 @@ type EngineSwarm struct {
 	Error string
 	// Manager says that this engine's API answers for the Swarm.
 	Manager bool
+	// NoLeader: this engine is a manager, and knows of no leader among the managers.
+	NoLeader bool
 	// DataPathPort is 4789 unless chosen at init; 0 on workers, which are not told.
 	DataPathPort uint16
 	Managers     []netip.AddrPort
@@ -61,6 +63,8 @@ type Container struct {
 	ServiceName string
 	TaskID      TaskID
 	TaskName    string
+	// Node is the Swarm node that runs it, by its label; empty for standalone ones.
+	Node NodeID
 	// State is "running", "exited", …
 	State string
 	// Health is "starting", "healthy", "unhealthy" or "" for none.

@@ -52,6 +52,10 @@ type Node struct {
 	ID NodeID
 	// Name is the host name, as the engine tells it.
 	Name string
+	// ClockOffset is this node's clock minus that of the host that asked, good to
+	// ClockWithin: half the time its answer took. Both are 0 for the host that
+	// asked.
+	ClockOffset, ClockWithin time.Duration
 	// Engine is what the engine believes; nil when it could not be asked.
 	Engine *Engine
 	// Kernel is what the kernel holds; nil when it could not be read, or when
