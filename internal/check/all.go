@@ -15,6 +15,9 @@ func All() []*Check {
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)
+		ManagerQuorumLost,
+		ManagerPathBlocked,
+		DockerdHung,
 		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
 		UnderlayVXLANBlocked,

@@ -20,8 +20,9 @@ var AvailabilityOrPlacement = &Check{
 		Relief: "Give back a node, `docker node update --availability active NODE`, or loosen the placement.",
 		Fix:    "Make constraints, limits and published host ports fit the nodes that are left when one is away.",
 	},
-	Needs: []fact.Kind{fact.KindSwarm},
-	Run:   placement,
+	Needs:   []fact.Kind{fact.KindSwarm},
+	Because: []string{"underlay-peer-unreachable", "manager-path-2377-blocked", "dockerd-hung"},
+	Run:     placement,
 }
 
 func placement(in *In) []Finding {

@@ -94,6 +94,12 @@ func (in *In) island(net fact.NetworkID, main, small []fact.NodeID) (f Finding, 
 		f.Relief = strings.TrimSpace(f.Relief + fmt.Sprintf("\non %s: systemctl restart docker", in.NodeName(id)))
 		f.Tasks = append(f.Tasks, in.wantedOn(id, net)...)
 	}
+	unseen := !slices.ContainsFunc(small, func(id fact.NodeID) bool { return in.joined(id, net) != nil })
+	if unseen && in.Earlier != nil {
+		// An engine that has just begun to hang looks the same from outside, until
+		// the managers notice, too.
+		f.Certainty = Hint
+	}
 	for _, id := range slices.Concat(main, small) {
 		if e := in.joined(id, net); e != nil {
 			f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: peers of %s", in.NodeName(id), e.Name), in.names(slices.Concat(main, small)), in.peersOf(e)})

@@ -35,16 +35,13 @@ func oneSeen(mutate func(*fact.Snapshot)) func(*fact.Snapshot) {
 
 func TestGossipSplitIslands(t *testing.T) {
 	id := "gossip-split-islands"
-	twice := func(mutate func(*fact.Snapshot)) func(*fact.Snapshot) {
-		return func(s *fact.Snapshot) { again(s, mutate) }
-	}
 	mutations(t, []mutation{
 		{name: "one node apart", mutate: twice(func(s *fact.Snapshot) { maroon(s, 3) }),
 			want: want{id: id, node: "n3", subject: "n3", certainty: check.Strong}, explain: 2},
 		{name: "this node apart", mutate: twice(func(s *fact.Snapshot) { maroon(s, 1) }),
 			want: want{id: id, node: "n1", certainty: check.Strong}},
-		{name: "one node apart, seen from the others' side only", mutate: twice(oneSeen(func(s *fact.Snapshot) { maroon(s, 3) })),
-			want: want{id: id, node: "n3", certainty: check.Strong}},
+		{name: "one node apart, seen from the others' side only: its engine may hang", mutate: twice(oneSeen(func(s *fact.Snapshot) { maroon(s, 3) })),
+			want: want{id: id, node: "n3", certainty: check.Hint}},
 		{name: "this node apart, the others not seen", mutate: twice(oneSeen(func(s *fact.Snapshot) { maroon(s, 1) })),
 			want: want{id: id, node: "n1", certainty: check.Strong}},
 		{name: "a node that left and still knows the others", mutate: twice(func(s *fact.Snapshot) {

@@ -32,9 +32,6 @@ func unnamed(s *fact.Snapshot, i, k int) {
 
 func TestNetworkDBMissing(t *testing.T) {
 	id := "networkdb-missing-after-rejoin"
-	twice := func(mutate func(*fact.Snapshot)) func(*fact.Snapshot) {
-		return func(s *fact.Snapshot) { again(s, mutate) }
-	}
 	mutations(t, []mutation{
 		{name: "one node lacks it, and its names too", mutate: func(s *fact.Snapshot) {
 			untold(s, 2, 1)

@@ -35,9 +35,6 @@ func endedTask(s *fact.Snapshot, ago time.Duration) {
 func TestNetworkDBStaleEntries(t *testing.T) {
 	id := "networkdb-stale-entries"
 	strong := func(node string) want { return want{id: id, node: node, subject: "api", certainty: check.Strong} }
-	twice := func(mutate func(*fact.Snapshot)) func(*fact.Snapshot) {
-		return func(s *fact.Snapshot) { again(s, mutate) }
-	}
 	nobody := netip.MustParseAddr("10.77.0.99")
 	mutations(t, []mutation{
 		{name: "one node holds it", mutate: twice(func(s *fact.Snapshot) { tellOf(s, facttest.VTEP(2), 1) }), want: strong("n1")},

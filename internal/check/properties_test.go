@@ -139,8 +139,8 @@ func TestOrderOfHealthy(t *testing.T) {
 
 // later are root causes whose checks come with later issues; Because may name
 // them already.
-var later = []string{"advertise-addr-wrong", "dockerd-hung", "encrypted-mtu", "duplicate-node-identity", "firewall-flush", "host-starvation",
-	"ipam-exhausted", "mac-changed-by-manager", "manager-path-2377-blocked", "manager-quorum-lost", "neigh-table-overflow",
+var later = []string{"advertise-addr-wrong", "encrypted-mtu", "duplicate-node-identity", "firewall-flush", "host-starvation",
+	"ipam-exhausted", "mac-changed-by-manager", "neigh-table-overflow",
 	"nic-tx-checksum-offload", "stale-overlay-netns",
 	"vni-mismatch", "vtep-source-mismatch", "vxlan-file-exists", "dns-resolver-nat-missing"}
 
