@@ -8,6 +8,7 @@ func All() []*Check {
 		// (task-not-running availability-or-placement network-not-shared swarm-network-lazy-instantiation endpoint-mode-mismatch duplicate-ip-or-vip)
 		TaskNotRunning,
 		AvailabilityOrPlacement,
+		GhostTasks,
 		NetworkNotShared,
 		SwarmNetworkLazyInstantiation,
 		EndpointModeMismatch,
@@ -18,6 +19,7 @@ func All() []*Check {
 		ManagerQuorumLost,
 		ManagerPathBlocked,
 		DockerdHung,
+		ClockSkew,
 		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
 		UnderlayVXLANBlocked,
