@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
 )
 
 func underlayPeerRoute() Fault {
@@ -96,15 +99,32 @@ func (l *Lab) expectPeers(ctx context.Context, d *Draw) error {
 	return l.expectConnect(ctx, d.Task, d.target(), 10*time.Second, Opened)
 }
 
-// sparePeer draws the peer again where it is the managers' leader: a swarm without a leader is another fault.
+// sparePeer sees to it that the managers' leader is neither of the two nodes that will not reach each other: a manager
+// without its leader is another fault. Where the drawn peer leads, another is drawn; where the drawn node leads, it hands
+// over by being no manager for a moment.
 func (l *Lab) sparePeer(ctx context.Context, d *Draw) error {
-	_, n, err := l.swarmNode(ctx, d.Peer)
-	if err != nil {
-		return err
+	for range 3 {
+		leader, err := l.leader(ctx)
+		if err != nil {
+			return err
+		}
+		switch leader {
+		case d.Node:
+			if err := l.handOver(ctx, leader); err != nil {
+				return err
+			}
+		case d.Peer:
+			if err := l.anotherPeer(ctx, d); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
 	}
-	if n.ManagerStatus == nil || !n.ManagerStatus.Leader {
-		return nil
-	}
+	return fmt.Errorf("the managers' leader is %s or %s, whatever is done", d.Node, d.Peer)
+}
+
+func (l *Lab) anotherPeer(ctx context.Context, d *Draw) error {
 	backs, err := l.Running(ctx, d.PeerTask.Service, "")
 	if err != nil {
 		return err
@@ -116,4 +136,54 @@ func (l *Lab) sparePeer(ctx context.Context, d *Draw) error {
 	d.PeerTask = Pick(d, backs)
 	d.Peer = d.PeerTask.Node
 	return nil
+}
+
+// leader is the managers' leader.
+func (l *Lab) leader(ctx context.Context) (string, error) {
+	api, _, err := l.Manager(ctx)
+	if err != nil {
+		return "", err
+	}
+	res, err := api.NodeList(ctx, client.NodeListOptions{})
+	if err != nil {
+		return "", fmt.Errorf("list nodes: %w", err)
+	}
+	for _, n := range res.Items {
+		if n.ManagerStatus != nil && n.ManagerStatus.Leader {
+			return n.Description.Hostname, nil
+		}
+	}
+	return "", fmt.Errorf("the swarm has no leader")
+}
+
+// handOver makes a leader a worker and a manager again.
+func (l *Lab) handOver(ctx context.Context, node string) error {
+	for _, role := range []swarm.NodeRole{swarm.NodeRoleWorker, swarm.NodeRoleManager} {
+		if err := l.setRole(ctx, node, role); err != nil {
+			return err
+		}
+	}
+	return poll(ctx, 30*time.Second, node+" to be a manager that follows", func() (bool, error) {
+		_, n, err := l.swarmNode(ctx, node)
+		if err != nil || n.ManagerStatus == nil {
+			return false, nil
+		}
+		return !n.ManagerStatus.Leader && n.ManagerStatus.Reachability == swarm.ReachabilityReachable, nil
+	})
+}
+
+// setRole changes a node's role and waits until it has it. The version of a node moves by itself, hence the tries.
+func (l *Lab) setRole(ctx context.Context, node string, role swarm.NodeRole) error {
+	return poll(ctx, 30*time.Second, fmt.Sprintf("%s to become a %s", node, role), func() (bool, error) {
+		api, n, err := l.swarmNode(ctx, node)
+		if err != nil {
+			return false, nil // there is no leader for a moment
+		}
+		if n.Spec.Role != role {
+			n.Spec.Role = role
+			_, _ = api.NodeUpdate(ctx, n.ID, client.NodeUpdateOptions{Version: n.Version, Spec: n.Spec})
+			return false, nil
+		}
+		return (n.ManagerStatus != nil) == (role == swarm.NodeRoleManager), nil
+	})
 }
