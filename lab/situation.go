@@ -154,12 +154,16 @@ func drainedNode() Situation {
 	}
 	return Situation{
 		ID:  "healthy.drained-node",
-		Doc: "a node was drained, and its services were scaled to the others",
+		Doc: "a node is drained, and services have no more tasks than the others take",
 		Setup: func(ctx context.Context, l *Lab, d *Draw) error {
-			if err := l.SetAvailability(ctx, d.Peer, swarm.NodeAvailabilityDrain); err != nil {
+			// Not both at once: the scheduler then loses a task now and then, which stays pending without a reason (26.1).
+			if err := scale(ctx, l, len(l.Nodes)-1); err != nil {
 				return err
 			}
-			return scale(ctx, l, len(l.Nodes)-1)
+			if err := l.Converge(ctx, time.Minute); err != nil {
+				return err
+			}
+			return l.SetAvailability(ctx, d.Peer, swarm.NodeAvailabilityDrain)
 		},
 		Asks: askUsual,
 		Over: func(ctx context.Context, l *Lab) (bool, error) {
