@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +14,6 @@ import (
 
 	"fairway/internal/collect"
 	"fairway/internal/deploy"
-	"fairway/internal/fleet"
 )
 
 type deployFlags struct {
@@ -115,7 +111,9 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 	}
 	defer done()
 	if f.load == "ssh" {
-		s.Load = loadBySSH(f, p.Image)
+		if s.Load, err = loadBySSH(f, p.Image); err != nil {
+			return toolError{err}
+		}
 	}
 	nodes, err := s.Deploy(ctx, p)
 	if err != nil {
@@ -172,13 +170,15 @@ func configFolder(env Env) string {
 	return filepath.Join(env.Home, ".config")
 }
 
-// loadBySSH runs this program on a node to load itself there.
-func loadBySSH(f deployFlags, i *deploy.Image) func(context.Context, deploy.NodeState) error {
-	return func(ctx context.Context, n deploy.NodeState) error {
-		return errors.New("not yet")
+// loadBySSH returns what runs this very program on a node to load itself there.
+func loadBySSH(f deployFlags, i *deploy.Image) (func(context.Context, deploy.NodeState) error, error) {
+	way, err := sshWay(f.ssh, f.sshSudo)
+	if err != nil {
+		return nil, err
 	}
+	// It is megabytes, perhaps over a slow line.
+	way.Program, way.Arch, way.Patience = i.Binary.Content(), machines[i.Binary.Arch], time.Minute
+	return func(ctx context.Context, n deploy.NodeState) error {
+		return way.Once(ctx, n.Name, n.Addr, "image", "--load", "--reference", i.Reference)
+	}, nil
 }
-
-var _ = fleet.SSH{}
-var _ = os.Stdout
-var _ = runtime.GOOS

@@ -30,6 +30,9 @@ type Binary struct {
 	content []byte
 }
 
+// Content is the program itself; it is not to be changed.
+func (b *Binary) Content() []byte { return b.content }
+
 // architectures are those that Docker Engine is released for.
 var architectures = map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_ARM: "arm",
 	elf.EM_PPC64: "ppc64le", elf.EM_S390: "s390x", elf.EM_RISCV: "riscv64"}

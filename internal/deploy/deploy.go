@@ -178,7 +178,7 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 		if err := s.done(ctx, h, want, trouble("create the service "+Service, err)); err != nil {
 			return err
 		}
-		h.created = true
+		h.created, h.changed = true, true
 		s.sayf("created the service %s with %s", Service, want.TaskTemplate.ContainerSpec.Image)
 		return nil
 	}
@@ -192,19 +192,26 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 	if err := s.done(ctx, h, want, trouble("change the service "+Service, err)); err != nil {
 		return err
 	}
+	h.changed = true
 	s.sayf("changed the service %s: %s", Service, strings.Join(differ, ", "))
 	return nil
 }
 
 // done reads the service again. An answer that was trouble or never came, why,
-// counts only if the managers have not done it nevertheless.
+// counts only if the managers have not done it nevertheless, or do so a moment
+// later.
 func (s *Swarm) done(ctx context.Context, h *held, want swarm.ServiceSpec, why error) error {
-	err := s.readService(context.WithoutCancel(ctx), h)
-	switch {
-	case why == nil:
+	ctx = context.WithoutCancel(ctx)
+	err := s.readService(ctx, h)
+	if why == nil {
 		return err
-	case err == nil && h.service != nil && len(differences(h.service.Spec, want)) == 0:
-		return nil
+	}
+	for range 4 {
+		if err == nil && h.service != nil && len(differences(h.service.Spec, want)) == 0 {
+			return nil
+		}
+		time.Sleep(pace)
+		err = s.readService(ctx, h)
 	}
 	return why
 }

@@ -103,8 +103,12 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 		f.secrets = slices.DeleteFunc(f.secrets, func(x swarm.Secret) bool { return x.ID == name })
 		w.WriteHeader(http.StatusNoContent)
 	case op == "POST /services/create":
-		f.service = &swarm.Service{ID: f.id()}
-		_ = json.NewDecoder(r.Body).Decode(&f.service.Spec)
+		made := &swarm.Service{ID: f.id()}
+		if err := json.NewDecoder(r.Body).Decode(&made.Spec); err != nil {
+			refuse(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		f.service = made
 		w.WriteHeader(http.StatusCreated)
 		put(map[string]string{"ID": f.service.ID})
 	case strings.HasPrefix(op, "POST /services/"):

@@ -74,7 +74,7 @@ func (s *Swarm) removeService(ctx context.Context, h *held) error {
 		return err
 	}
 	for _, n := range left {
-		s.sayf("%s: %s; its agent ends when it is back", n.Name, n.String())
+		s.sayf("%s: %s; an agent there ends when the node is back", n.Name, n.String())
 	}
 	if strings.HasPrefix(image, nowhere+":") {
 		s.sayf("the image stays where it was loaded: `docker image rm %s` there", image)
@@ -108,8 +108,8 @@ func (s *Swarm) waitGone(ctx context.Context, h *held) ([]NodeState, error) {
 	}
 }
 
-// remaining tells the nodes that still have a task or a container: those that are
-// down, and the names of the others.
+// remaining tells the nodes that nobody hears from, which may still have an agent,
+// and the names of the others that still have a task or a container.
 func (s *Swarm) remaining(ctx context.Context, h *held) (down []NodeState, busy []string, err error) {
 	nodes, err := s.nodes(ctx, "")
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Swarm) remaining(ctx context.Context, h *held) (down []NodeState, busy 
 	for _, n := range nodes {
 		has := slices.ContainsFunc(tasks, func(t swarm.Task) bool { return t.NodeID == n.ID })
 		switch {
-		case has && n.State == Down:
+		case n.State == Down:
 			down = append(down, n)
 		case has:
 			busy = append(busy, n.Name)

@@ -76,7 +76,7 @@ func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
 	if w.old == nil {
 		w.old = map[string]bool{}
 		for _, t := range tasks {
-			w.old[t.ID] = terminal(t.Status.State)
+			w.old[t.ID] = terminal(t.Status.State) && !w.held.changed
 		}
 	}
 	byNode := map[string][]swarm.Task{}

@@ -41,13 +41,9 @@ type SSH struct {
 
 // Node logs in to a node and returns it. The error says what ssh said.
 func (s *SSH) Node(ctx context.Context, host string, addr netip.Addr) (Node, error) {
-	target := strings.NewReplacer("{addr}", addr.String(), "{host}", host).Replace(s.Target)
-	if target == "" || strings.HasPrefix(target, "-") || strings.ContainsAny(target, " \t\n'\"`$;&|<>\\") {
-		return nil, fmt.Errorf("log in to %s: %q is no ssh target: write user@{addr}", host, target)
-	}
-	file, err := s.copy(ctx, target)
+	target, file, err := s.arrive(ctx, host, addr)
 	if err != nil {
-		return nil, fmt.Errorf("log in to %s by ssh as %s: %w", host, target, err)
+		return nil, err
 	}
 	conn, err := s.run(target, file)
 	if err != nil {
@@ -55,6 +51,22 @@ func (s *SSH) Node(ctx context.Context, host string, addr netip.Addr) (Node, err
 	}
 	return dialOne(host, conn), nil
 }
+
+// arrive puts the program on a node and returns how to log in there and where the
+// program is.
+func (s *SSH) arrive(ctx context.Context, host string, addr netip.Addr) (target, file string, err error) {
+	target = strings.NewReplacer("{addr}", addr.String(), "{host}", host).Replace(s.Target)
+	if target == "" || strings.HasPrefix(target, "-") || strings.ContainsAny(target, shellMeans) {
+		return "", "", fmt.Errorf("log in to %s: %q is no ssh target: write user@{addr}", host, target)
+	}
+	if file, err = s.copy(ctx, target); err != nil {
+		return "", "", fmt.Errorf("log in to %s by ssh as %s: %w", host, target, err)
+	}
+	return target, file, nil
+}
+
+// shellMeans are characters that mean something to a shell.
+const shellMeans = " \t\n'\"`$;&|<>\\"
 
 // upload is what the far shell does: it says what machine it is, stores what
 // comes, and says under which name and with what hash. No name of ours is in
@@ -91,12 +103,8 @@ func (s *SSH) copy(ctx context.Context, target string) (string, error) {
 // run starts the program as an agent on standard input and output. The shell
 // removes the file however the program ends.
 func (s *SSH) run(target, file string) (net.Conn, error) {
-	sudo := ""
-	if s.Sudo {
-		sudo = "sudo -n "
-	}
 	// The connection outlives the look that made it, hence no context.
-	cmd := s.command(context.Background(), target, fmt.Sprintf("trap 'rm -f %s' EXIT HUP TERM; %s%s agent --stdio", file, sudo, file))
+	cmd := s.command(context.Background(), target, s.script(file, "agent --stdio"))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -111,6 +119,36 @@ func (s *SSH) run(target, file string) (net.Conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// script runs the copy and removes it however that ends.
+func (s *SSH) script(file, args string) string {
+	sudo := ""
+	if s.Sudo {
+		sudo = "sudo -n "
+	}
+	return fmt.Sprintf("trap 'rm -f %s' EXIT HUP TERM; %s%s %s", file, sudo, file, args)
+}
+
+// Once runs the program on a node with other arguments than an agent's, until it
+// ends. The error is the last line that it wrote to its standard error.
+func (s *SSH) Once(ctx context.Context, host string, addr netip.Addr, args ...string) error {
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, shellMeans+"*?[]()!#~{}") {
+			return fmt.Errorf("run fairway on %s: %q would have to be quoted", host, a)
+		}
+	}
+	target, file, err := s.arrive(ctx, host, addr)
+	if err != nil {
+		return err
+	}
+	cmd := s.command(ctx, target, s.script(file, strings.Join(args, " ")))
+	var errs tail
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("run fairway on %s by ssh as %s: %w", host, target, errs.because(err))
+	}
+	return nil
 }
 
 // forget removes a copy that is not used.

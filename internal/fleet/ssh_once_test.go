@@ -1,0 +1,35 @@
+package fleet
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestSSHRunsTheProgramOnce(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	s := &SSH{Target: "ops@{addr}", Client: client(t, last), Arch: arch(t),
+		Program: []byte("#!/bin/sh\necho \"$@\" >" + filepath.Join(dir, "args") + "\n[ $2 != fail ] || { echo 'first' >&2; echo 'fairway: no engine' >&2; exit 1; }\n")}
+	addr := netip.MustParseAddr("10.77.0.12")
+	if err := s.Once(t.Context(), "n2", addr, "image", "--load", "--reference", "127.0.0.1:1/fairway:v1-0"); err != nil {
+		t.Fatal(err)
+	}
+	args, err := os.ReadFile(filepath.Join(dir, "args"))
+	if err != nil || string(args) != "image --load --reference 127.0.0.1:1/fairway:v1-0\n" {
+		t.Errorf("it got %q (%v)", args, err)
+	}
+	if err := s.Once(t.Context(), "n2", addr, "image", "fail"); err == nil || !strings.HasSuffix(err.Error(), "fairway: no engine") {
+		t.Errorf("got %v, want its last line", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "fairway.*")); len(left) != 0 {
+		t.Errorf("left there: %v", left)
+	}
+	for _, bad := range []string{"", "a b", "$(x)", "*", "a;b", "\n"} {
+		if err := s.Once(t.Context(), "n2", addr, bad); err == nil || !strings.Contains(err.Error(), "quoted") {
+			t.Errorf("argument %q: got %v", bad, err)
+		}
+	}
+}
