@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,7 +37,7 @@ const agentIdle = 10 * time.Second
 
 func newAgent(w collect.Where, netnsDir string, log *slog.Logger) *agent {
 	a := &agent{where: w, netnsDir: netnsDir, log: log, hash: sync.OnceValue(ownHash)}
-	a.idle = time.AfterFunc(agentIdle, debug.FreeOSMemory)
+	a.idle = time.AfterFunc(agentIdle, giveBack)
 	return a
 }
 
