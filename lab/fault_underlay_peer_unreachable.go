@@ -156,34 +156,58 @@ func (l *Lab) leader(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("the swarm has no leader")
 }
 
-// handOver makes a leader a worker and a manager again.
+// handOver makes a leader a worker and a manager again. Another manager is asked to do it: a worker's engine answers, too.
 func (l *Lab) handOver(ctx context.Context, node string) error {
+	i := slices.IndexFunc(l.Nodes, func(n Node) bool { return n.Manager && n.Name != node })
+	if i < 0 {
+		return fmt.Errorf("%s is the only manager", node)
+	}
+	api, err := l.API(l.Nodes[i].Name)
+	if err != nil {
+		return err
+	}
 	for _, role := range []swarm.NodeRole{swarm.NodeRoleWorker, swarm.NodeRoleManager} {
-		if err := l.setRole(ctx, node, role); err != nil {
+		if err := setRole(ctx, api, node, role); err != nil {
 			return err
 		}
 	}
+	// Both sides must know: the others call it reachable before its own engine is a manager.
 	return poll(ctx, 30*time.Second, node+" to be a manager that follows", func() (bool, error) {
-		_, n, err := l.swarmNode(ctx, node)
-		if err != nil || n.ManagerStatus == nil {
-			return false, nil
+		own, err := l.API(node)
+		if err != nil {
+			return false, err
 		}
-		return !n.ManagerStatus.Leader && n.ManagerStatus.Reachability == swarm.ReachabilityReachable, nil
+		n, err := findNode(ctx, own, node)
+		return err == nil && n.ManagerStatus != nil && !n.ManagerStatus.Leader && n.ManagerStatus.Reachability == swarm.ReachabilityReachable, err
 	})
 }
 
-// setRole changes a node's role and waits until it has it. The version of a node moves by itself, hence the tries.
-func (l *Lab) setRole(ctx context.Context, node string, role swarm.NodeRole) error {
+// setRole changes a node's role and waits until it has it. The version of a node moves by itself, and there is no leader
+// for a moment, hence the tries.
+func setRole(ctx context.Context, api *client.Client, node string, role swarm.NodeRole) error {
 	return poll(ctx, 30*time.Second, fmt.Sprintf("%s to become a %s", node, role), func() (bool, error) {
-		api, n, err := l.swarmNode(ctx, node)
+		n, err := findNode(ctx, api, node)
 		if err != nil {
-			return false, nil // there is no leader for a moment
+			return false, err
 		}
 		if n.Spec.Role != role {
 			n.Spec.Role = role
-			_, _ = api.NodeUpdate(ctx, n.ID, client.NodeUpdateOptions{Version: n.Version, Spec: n.Spec})
-			return false, nil
+			_, err = api.NodeUpdate(ctx, n.ID, client.NodeUpdateOptions{Version: n.Version, Spec: n.Spec})
+			return false, err
 		}
 		return (n.ManagerStatus != nil) == (role == swarm.NodeRoleManager), nil
 	})
+}
+
+// findNode finds a node in the list of one manager.
+func findNode(ctx context.Context, api *client.Client, node string) (swarm.Node, error) {
+	res, err := api.NodeList(ctx, client.NodeListOptions{})
+	if err != nil {
+		return swarm.Node{}, fmt.Errorf("list nodes: %w", err)
+	}
+	i := slices.IndexFunc(res.Items, func(n swarm.Node) bool { return n.Description.Hostname == node })
+	if i < 0 {
+		return swarm.Node{}, fmt.Errorf("node %s is not in the swarm", node)
+	}
+	return res.Items[i], nil
 }
