@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -264,5 +265,42 @@ func deployNodeDown(t *testing.T, l *lab.Lab) {
 	run(t, l, "n1", "remove").expect(t, 0, "removed the service", "n4: down", "an agent there ends when the node is back")
 	if err := l.StartEngine(t.Context(), "n4"); err != nil {
 		t.Fatal(fmt.Errorf("start n4 again: %w", err))
+	}
+}
+
+// TestDeployLoadsBySSH has the image on one node only. The operator has no network
+// but the engine's socket: the agents run and nobody hears them. A stand-in for the ssh client enters the node that it should log
+// in to.
+func TestDeployLoadsBySSH(t *testing.T) {
+	l := withFairway(t, lab.Options{Name: "deployssh", Nodes: 3, Engines: []string{"20.10", "26.1", "29"}, Bare: true, Out: os.Stderr})
+	before := inventory(t, l)
+	bin := t.TempDir()
+	script := "#!/bin/sh\nunset DOCKER_HOST XDG_CONFIG_HOME\nfor a; do host=$last; last=$a; done\ncase $host in\n"
+	for _, n := range l.Nodes {
+		script += fmt.Sprintf("ops@%s) exec nsenter -t %d -m -u -n -p sh -c \"$last\";;\n", n.Addr, n.PID)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script+"esac\necho \"who is $host?\" >&2; exit 255\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	operator := func(args ...string) said {
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "unshare", append([]string{"-n", filepath.Join(l.Dir, "fairway")}, args...)...)
+		cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+l.Socket("n1"), "XDG_CONFIG_HOME="+bin, "PATH="+bin+":"+os.Getenv("PATH"))
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		_ = cmd.Run() // the exit code tells
+		return said{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	}
+	operator("deploy", "--load", "ssh", "--ssh", "nobody@{addr}").expect(t, 1, "loaded the image on n1", "loading the image on n2: log in to n2 by ssh as nobody@10.77.0.12: who is nobody@10.77.0.12?",
+		"n2 image missing", "n3 image missing")
+	operator("deploy", "--load", "ssh", "--ssh", "ops@{addr}").expect(t, 1, "loaded the image on n2", "loaded the image on n3",
+		"n2 running, but it does not answer", "see that TCP port 9747 of n2 is open from here")
+	operator("remove").expect(t, 0, "removed the service", "removed 3 secrets", "removed the key")
+	asBefore(t, l, before)
+	for _, n := range l.Nodes {
+		if left, err := l.Exec(t.Context(), n.Name, "sh", "-c", "ls /tmp | grep fairway || true"); err != nil || left != "" {
+			t.Errorf("left on %s: %s (%v)", n.Name, left, err)
+		}
 	}
 }

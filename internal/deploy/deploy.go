@@ -44,17 +44,11 @@ func (s *Swarm) deploy(ctx context.Context, h *held, p Plan) ([]NodeState, error
 	if err != nil {
 		return nil, err
 	}
-	notLoaded := s.load(ctx, h, p, nodes)
+	s.load(ctx, h, p, nodes)
 	if err := s.apply(ctx, h, p); err != nil {
 		return nil, err
 	}
-	nodes, err = s.watch(ctx, h, p)
-	for i := range nodes {
-		if why := notLoaded[nodes[i].ID]; why != nil && nodes[i].State != Running {
-			nodes[i].Do = fmt.Sprintf("%s (loading it failed: %v)", nodes[i].Do, why)
-		}
-	}
-	return nodes, err
+	return s.watch(ctx, h, p)
 }
 
 // needsKey refuses to touch agents that this operator could not speak to.

@@ -59,15 +59,21 @@ func preparing(t swarm.Task) string {
 	return string(t.Status.State)
 }
 
+// noImage knows how engines say that they have no image and cannot pull one: with
+// a graph driver (20.10 to 28.5, and 29 if upgraded), and with containerd's store.
+func noImage(why string) bool {
+	return strings.Contains(why, "No such image") || strings.Contains(why, "failed to resolve reference")
+}
+
 // explain turns an engine's refusal into what to do about it.
 func (n *NodeState) explain(image string) {
 	has := func(s string) bool { return strings.Contains(n.Why, s) }
 	switch {
-	case has("No such image") && strings.HasPrefix(image, nowhere+":"):
+	case noImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
 		n.State, n.Why = ImageMissing, image
 		n.Do = fmt.Sprintf("`fairway image -o - | ssh %s docker load`, or `fairway deploy --load ssh`", n.Name)
-	case has("No such image"):
-		n.State, n.Why = ImageMissing, image
+	case noImage(n.Why):
+		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
 		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)
 	case has("bind source path does not exist") && has("netns"):
 		n.Do = "say with --netns-dir where engines keep their namespaces (EXEC-ROOT/netns)"

@@ -36,6 +36,8 @@ func TestJudge(t *testing.T) {
 		"failed twice":  {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y")}, state: Failed, says: "fails: y"},
 		"failed before": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y"), task(3, "c", swarm.TaskStateReady, "")}, old: "ab", state: Waiting},
 		"no image":      {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: "+image)}, image: image, state: ImageMissing, says: "ssh n1 docker load"},
+		"no image, containerd": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, `failed to resolve reference "`+image+`": failed to do request: Head "https://127.0.0.1:1/v2/": connection refused`)},
+			image: image, state: ImageMissing, says: "ssh n1 docker load"},
 		"no image there": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: reg.example/fairway:1")}, image: "reg.example/fairway:1",
 			state: ImageMissing, says: "docker pull reg.example/fairway:1"},
 		"no netns folder": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, `invalid mount config for type "bind": bind source path does not exist: /var/run/docker/netns`)}, state: Rejected, says: "--netns-dir"},

@@ -16,14 +16,12 @@ import (
 // megabytes for each.
 const atOnce = 4
 
-// load puts the image where it is missing and there is a way, and returns why it
-// could not, by node.
-func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) map[string]error {
-	failed := map[string]error{}
+// load puts the image where it is missing and there is a way. A node where that
+// fails is said, and shows later what it lacks.
+func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) {
 	if p.Image == nil {
-		return failed
+		return
 	}
-	var mu sync.Mutex
 	var all sync.WaitGroup
 	places := make(chan struct{}, atOnce)
 	for _, n := range nodes {
@@ -34,11 +32,8 @@ func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) ma
 			places <- struct{}{}
 			defer func() { <-places }()
 			done, err := s.loadOne(ctx, h, p, n)
-			mu.Lock()
-			defer mu.Unlock()
 			switch {
 			case err != nil:
-				failed[n.ID] = err
 				s.sayf("loading the image on %s: %s", n.Name, oneLine(err.Error()))
 			case done:
 				s.sayf("loaded the image on %s", n.Name)
@@ -46,7 +41,6 @@ func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) ma
 		})
 	}
 	all.Wait()
-	return failed
 }
 
 // loadOne reports whether it loaded the image; false without error: it was there.
