@@ -13,6 +13,8 @@ func All() []*Check {
 		SwarmNetworkLazyInstantiation,
 		EndpointModeMismatch,
 		DuplicateIPOrVIP,
+		IPAMExhausted,
+		AddressPoolOverlap,
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)

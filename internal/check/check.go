@@ -117,6 +117,9 @@ type Finding struct {
 	// Structural: it rests on definitions and kernel features that do not move
 	// with tasks (MTU, ports, subnets, kernel build), so one look is enough.
 	Structural bool
+	// Unstarted: it keeps tasks of its Services from starting, so it matters to a
+	// question about one of them whatever network it is on.
+	Unstarted bool
 	// Recurring: it rests on a history that is already in hand, such as a task
 	// that failed several times, so that change is no reason to wait.
 	Recurring bool

@@ -60,6 +60,10 @@ func covers(s *fact.Snapshot, g, f *Finding) bool {
 		if !touchesService(s, f, fact.ServiceID(g.Subject.ID)) {
 			return false
 		}
+	case "network":
+		if g.Unstarted && !slices.ContainsFunc(g.Services, func(id fact.ServiceID) bool { return touchesService(s, f, id) }) {
+			return false
+		}
 	}
 	near := nodesOf(s, f)
 	return (g.Node == "" || len(near) == 0 || slices.Contains(near, g.Node) || g.Peer != "" && slices.Contains(near, g.Peer)) &&
@@ -101,6 +105,11 @@ func nodesOf(s *fact.Snapshot, f *Finding) []string {
 
 // onPath reports whether a finding lies on a path of the question.
 func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
+	if f.Unstarted {
+		return slices.ContainsFunc(f.Services, func(id fact.ServiceID) bool {
+			return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)
+		})
+	}
 	if f.Network != "" && len(sc.Networks) > 0 && !slices.Contains(sc.Networks, f.Network) {
 		return false
 	}

@@ -1,0 +1,68 @@
+package check
+
+import (
+	"fmt"
+
+	"fairway/internal/fact"
+)
+
+// AddressPoolOverlap finds networks of the engine whose addresses are somebody
+// else's, too.
+var AddressPoolOverlap = &Check{
+	ID:    "address-pool-overlap",
+	Title: "a network's addresses are also those of hosts outside",
+	Doc: Doc{
+		Symptom: "Containers do not reach certain hosts, data bases or name servers outside, which the node itself reaches; or, since a network was created, nodes do not reach each other.",
+		Cause: "The subnet of an overlay, of ingress or of docker_gwbridge contains a range that is in use elsewhere. In a container the network's own route is the nearer one, so packets for the hosts outside stay inside and find nobody. " +
+			"The default pool (10.0.0.0/8 for overlays, 172.17.0.0/12 for bridges) meets many a company's own.",
+		ByHand: "`ip route` on the node against `docker network inspect NETWORK --format '{{json .IPAM.Config}}'`; `ip route get HOST` in the container's namespace and on the node differ.",
+		Relief: "Move the services to a network with another subnet: `docker network create -d overlay --subnet 192.168.200.0/24 NEW`, `docker service update --network-add NEW --network-rm OLD SERVICE`.",
+		Fix:    "Choose pools that nobody uses: `docker swarm init --default-addr-pool` for overlays, ingress created anew with `--subnet`, `bip` and `default-address-pools` in daemon.json for bridges.",
+	},
+	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindRoutes, fact.KindResolv},
+	Run:   addressOverlap,
+}
+
+func addressOverlap(in *In) []Finding {
+	var out []Finding
+	for _, node := range in.Sighted {
+		host := node.Kernel.Host()
+		if node.Engine == nil || host == nil || !in.Can(node, host.Name, fact.KindLinks, fact.KindRoutes) {
+			in.Blind("%s: engine or kernel was not seen", node.Name)
+			continue
+		}
+		for i := range node.Engine.Networks {
+			if n := &node.Engine.Networks[i]; n.Driver == "overlay" && n.Instantiated || n.Name == "docker_gwbridge" {
+				out = append(out, in.overlaps(node, host, n)...)
+			}
+		}
+	}
+	return out
+}
+
+func (in *In) overlaps(node *fact.Node, host *fact.NetNS, n *fact.EngineNetwork) []Finding {
+	f := Finding{Certainty: Strong, Node: node.Name, Network: n.ID, Subject: Subject{Kind: "network", ID: string(n.ID), Name: n.Name}, Structural: true, Impact: ImpactNetwork}
+	for _, s := range n.Subnets {
+		for _, o := range in.outsides(node, host) {
+			if s.Prefix.IsValid() && s.Prefix.Bits() <= o.Prefix.Bits() && s.Prefix.Overlaps(o.Prefix) {
+				if f.Message == "" {
+					f.Message = fmt.Sprintf("%s of %s contains %s on %s: containers there cannot reach it", s.Prefix, n.Name, o.What, node.Name)
+					f.Confirm = fmt.Sprintf("on %s: ip route get %s; the same in a container's namespace", node.Name, o.Prefix.Addr().Next())
+				}
+				if o.Vital {
+					f.Certainty = Proof
+				}
+				f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: subnet of %s", node.Name, n.Name), "no address of " + o.What, s.Prefix.String()})
+			}
+		}
+	}
+	if f.Message == "" {
+		return nil
+	}
+	f.Relief = fmt.Sprintf("docker network create -d overlay --attachable --subnet FREE-RANGE %s-2; docker service update --network-add %s-2 --network-rm %s SERVICE", n.Name, n.Name, n.Name)
+	if n.Driver != "overlay" {
+		f.Network = "" // every path leads over the node's own bridge
+		f.Relief, f.Impact = fmt.Sprintf("on %s: drain it, then docker network rm %s; docker network create --subnet FREE-RANGE -o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.enable_ip_masquerade=true -o com.docker.network.bridge.name=%s %s", node.Name, n.Name, n.Name, n.Name), ImpactNode(node.Name)
+	}
+	return []Finding{f}
+}
