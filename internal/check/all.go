@@ -18,6 +18,7 @@ func All() []*Check {
 
 		// The kernel and the underlay.
 		// (ipvs-kernel-missing underlay-peer-unreachable underlay-vxlan-udp-blocked underlay-mtu-blackhole)
+		DuplicateNodeIdentity,
 		ManagerQuorumLost,
 		ManagerPathBlocked,
 		DockerdHung,

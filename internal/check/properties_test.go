@@ -139,7 +139,7 @@ func TestOrderOfHealthy(t *testing.T) {
 
 // later are root causes whose checks come with later issues; Because may name
 // them already.
-var later = []string{"advertise-addr-wrong", "encrypted-mtu", "duplicate-node-identity", "firewall-flush", "host-starvation",
+var later = []string{"advertise-addr-wrong", "encrypted-mtu", "firewall-flush", "host-starvation",
 	"mac-changed-by-manager", "neigh-table-overflow",
 	"nic-tx-checksum-offload", "stale-overlay-netns",
 	"vni-mismatch", "vtep-source-mismatch", "vxlan-file-exists", "dns-resolver-nat-missing"}
