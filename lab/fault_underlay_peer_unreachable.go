@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 )
 
@@ -99,39 +98,35 @@ func (l *Lab) expectPeers(ctx context.Context, d *Draw) error {
 	return l.expectConnect(ctx, d.Task, d.target(), 10*time.Second, Opened)
 }
 
-// sparePeer sees to it that the managers' leader is neither of the two nodes that will not reach each other: a manager
-// without its leader is another fault. Where the drawn peer leads, another is drawn; where the drawn node leads, it hands
-// over by being no manager for a moment.
+// sparePeer draws node and peer again where one of them is the managers' leader: a manager that cannot reach its leader is
+// another fault.
 func (l *Lab) sparePeer(ctx context.Context, d *Draw) error {
-	for range 3 {
-		leader, err := l.leader(ctx)
+	leader, err := l.leader(ctx)
+	if err != nil {
+		return err
+	}
+	if d.Node == leader {
+		fronts, err := l.Running(ctx, d.Task.Service, "")
 		if err != nil {
 			return err
 		}
-		switch leader {
-		case d.Node:
-			if err := l.handOver(ctx, leader); err != nil {
-				return err
-			}
-		case d.Peer:
-			if err := l.anotherPeer(ctx, d); err != nil {
-				return err
-			}
-		default:
-			return nil
+		fronts = slices.DeleteFunc(fronts, func(t Task) bool { return t.Node == leader || t.Node == d.Peer })
+		if len(fronts) == 0 {
+			return fmt.Errorf("no node beside %s and the leader %s", d.Peer, leader)
 		}
+		d.Task = Pick(d, fronts)
+		d.Node = d.Task.Node
 	}
-	return fmt.Errorf("the managers' leader is %s or %s, whatever is done", d.Node, d.Peer)
-}
-
-func (l *Lab) anotherPeer(ctx context.Context, d *Draw) error {
+	if d.Peer != leader {
+		return nil
+	}
 	backs, err := l.Running(ctx, d.PeerTask.Service, "")
 	if err != nil {
 		return err
 	}
-	backs = slices.DeleteFunc(backs, func(t Task) bool { return t.Node == d.Node || t.Node == d.Peer })
+	backs = slices.DeleteFunc(backs, func(t Task) bool { return t.Node == d.Node || t.Node == leader })
 	if len(backs) == 0 {
-		return fmt.Errorf("no node beside %s and the leader %s", d.Node, d.Peer)
+		return fmt.Errorf("no node beside %s and the leader %s", d.Node, leader)
 	}
 	d.PeerTask = Pick(d, backs)
 	d.Peer = d.PeerTask.Node
@@ -154,60 +149,4 @@ func (l *Lab) leader(ctx context.Context) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("the swarm has no leader")
-}
-
-// handOver makes a leader a worker and a manager again. Another manager is asked to do it: a worker's engine answers, too.
-func (l *Lab) handOver(ctx context.Context, node string) error {
-	i := slices.IndexFunc(l.Nodes, func(n Node) bool { return n.Manager && n.Name != node })
-	if i < 0 {
-		return fmt.Errorf("%s is the only manager", node)
-	}
-	api, err := l.API(l.Nodes[i].Name)
-	if err != nil {
-		return err
-	}
-	for _, role := range []swarm.NodeRole{swarm.NodeRoleWorker, swarm.NodeRoleManager} {
-		if err := setRole(ctx, api, node, role); err != nil {
-			return err
-		}
-	}
-	// Both sides must know: the others call it reachable before its own engine is a manager.
-	return poll(ctx, 30*time.Second, node+" to be a manager that follows", func() (bool, error) {
-		own, err := l.API(node)
-		if err != nil {
-			return false, err
-		}
-		n, err := findNode(ctx, own, node)
-		return err == nil && n.ManagerStatus != nil && !n.ManagerStatus.Leader && n.ManagerStatus.Reachability == swarm.ReachabilityReachable, err
-	})
-}
-
-// setRole changes a node's role and waits until it has it. The version of a node moves by itself, and there is no leader
-// for a moment, hence the tries.
-func setRole(ctx context.Context, api *client.Client, node string, role swarm.NodeRole) error {
-	return poll(ctx, 30*time.Second, fmt.Sprintf("%s to become a %s", node, role), func() (bool, error) {
-		n, err := findNode(ctx, api, node)
-		if err != nil {
-			return false, err
-		}
-		if n.Spec.Role != role {
-			n.Spec.Role = role
-			_, err = api.NodeUpdate(ctx, n.ID, client.NodeUpdateOptions{Version: n.Version, Spec: n.Spec})
-			return false, err
-		}
-		return (n.ManagerStatus != nil) == (role == swarm.NodeRoleManager), nil
-	})
-}
-
-// findNode finds a node in the list of one manager.
-func findNode(ctx context.Context, api *client.Client, node string) (swarm.Node, error) {
-	res, err := api.NodeList(ctx, client.NodeListOptions{})
-	if err != nil {
-		return swarm.Node{}, fmt.Errorf("list nodes: %w", err)
-	}
-	i := slices.IndexFunc(res.Items, func(n swarm.Node) bool { return n.Description.Hostname == node })
-	if i < 0 {
-		return swarm.Node{}, fmt.Errorf("node %s is not in the swarm", node)
-	}
-	return res.Items[i], nil
 }
