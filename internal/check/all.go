@@ -25,13 +25,17 @@ func All() []*Check {
 		ClockSkew,
 		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
+		VXLANPortClash,
 		UnderlayVXLANBlocked,
+		NICTxChecksumOffload,
 		UnderlayMTUBlackhole,
+		KernelVXLANRegression,
 
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)
 		GossipSplitIslands,
 		Gossip7946Blocked,
+		GossipUDPBlocked,
 		NetworkDBStaleEntries,
 		NetworkDBMissing,
 		TaskNotDiscoverable,

@@ -25,7 +25,7 @@ var DNSStaleRecord = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindDNS, fact.KindNetworks},
 	Side:    FromSide,
-	Because: []string{"networkdb-stale-entries", "gossip-7946-blocked", "gossip-split-islands", "dockerd-hung"},
+	Because: []string{"networkdb-stale-entries", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung"},
 	Run:     staleRecords,
 }
 

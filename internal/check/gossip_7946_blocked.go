@@ -50,10 +50,7 @@ func gossipBlocked(in *In) []Finding {
 		f.Probed = true
 		f.Message = fmt.Sprintf("no gossip (TCP %d) between %s, which the managers call ready: their names and rows are gone", expect.GossipPort, f.between())
 		f.Confirm = fmt.Sprintf("on %s: nc -zvw2 %s %d; iptables -nvL | grep %d", f.Pairs[0].Node.Name, f.Pairs[0].Peer.Addr, expect.GossipPort, expect.GossipPort)
-		f.Relief = fmt.Sprintf("on %s: for p in tcp udp; do for c in INPUT OUTPUT; do iptables -I $c -p $p --dport %d -j ACCEPT; done; done", f.Node, expect.GossipPort)
-		if f.Peer != "" {
-			f.Relief += fmt.Sprintf("\non %s: the same", f.Peer)
-		}
+		f.Relief = f.onEach(fmt.Sprintf("for p in tcp udp; do for c in INPUT OUTPUT; do iptables -I $c -p $p --dport %d -j ACCEPT; done; done", expect.GossipPort))
 		out = append(out, f.Finding)
 	}
 	return out
@@ -93,19 +90,4 @@ func gossipKnows(net *fact.EngineNetwork, p *pair, tasks []fact.TaskID) bool {
 				return ok && slices.Contains(tasks, n.Task)
 			})
 		})
-}
-
-// gossipSilent: the peer's gossip port does not answer although its host does,
-// as far as anybody asked; a peer that is silent everywhere is another cause.
-func (in *In) gossipSilent(p *pair) bool {
-	gossip, manager := in.asked(p.Node, &p.Peer, "gossip"), in.asked(p.Node, &p.Peer, "manager")
-	if len(gossip) == 0 {
-		in.Blind("%s: TCP %d of %s was not tried", p.Node.Name, expect.GossipPort, p.Peer.Name)
-		return false
-	}
-	if gossip[0].Outcome == fact.Open || len(manager) > 0 && manager[0].Outcome != fact.Open {
-		return false
-	}
-	p.Evidence = []Evidence{{fmt.Sprintf("%s → %s", p.Node.Name, gossip[0].Target), "open", string(gossip[0].Outcome)}}
-	return true
 }

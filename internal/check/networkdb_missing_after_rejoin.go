@@ -23,7 +23,7 @@ var NetworkDBMissing = &Check{
 		Fix:    "Upgrade engines 29.0.0 to 29.7.2 to one with moby#53142; keep port 7946 open, TCP and UDP.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
 	Run:     missingEntries,
 }
 

@@ -19,7 +19,7 @@ var NetworkDBStaleEntries = &Check{
 		Fix:     "Upgrade the engines (deletions are lost rarely since 18.03); stop engines in good order, and drain a node before it is taken away.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
-	Because: []string{"gossip-7946-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
+	Because: []string{"gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
 	Run:     staleEntries,
 }
 

@@ -20,7 +20,7 @@ var OverlayNeighMissing = &Check{
 		Fix:    "If rows go missing again, restart the engine on that node in a quiet hour (drain it first), and keep network managers away from the engine's links.",
 	},
 	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip", "overlay-port-down-or-unenslaved",
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "duplicate-ip-or-vip", "overlay-port-down-or-unenslaved",
 		"neigh-table-overflow", "stale-overlay-netns"},
 	Run: overlayNeighMissing,
 }

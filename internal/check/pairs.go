@@ -21,15 +21,19 @@ type pair struct {
 }
 
 // fault is what a set of bad pairs comes to: one node that reaches none of its
-// peers, or one pair.
+// peers, two zones with a wall between them, or one pair.
 type fault struct {
 	Pairs []pair
+	// Zones are the host names on either side of a wall; empty for none.
+	Zones [2][]string
 	Finding
 }
 
 // blame turns bad pairs into as few faults as possible. A bad row or column of
-// the matrix, with at least two pairs and no good one, is its node's.
-// A pair that is bad both ways is told once.
+// the matrix, with at least two pairs and no good one, is its node's; a block of
+// it, bad throughout between two groups of nodes that are each fine in
+// themselves, is a wall between two zones. A pair that is bad both ways is told
+// once.
 func (in *In) blame(bad, good []pair) []fault {
 	var out []fault
 	slices.SortFunc(bad, func(a, b pair) int {
@@ -37,6 +41,9 @@ func (in *In) blame(bad, good []pair) []fault {
 	})
 	for len(bad) > 0 {
 		whole := wholeNode(bad, good)
+		if z := zones(bad, good); whole == "" && z[0] != nil {
+			return append(out, in.wall(bad, z))
+		}
 		first := &bad[0]
 		var group []pair
 		bad = slices.DeleteFunc(bad, func(p pair) bool {
@@ -79,6 +86,8 @@ func wholeNode(bad, good []pair) string {
 // faultOf starts the finding of a group: Peer and the peer as subject for a
 // pair, the node itself where it is bad with all.
 func (in *In) faultOf(group []pair, whole string) fault {
+	// What a node's own kernel proves says more than a peer's silence.
+	slices.SortStableFunc(group, func(a, b pair) int { return cmp.Compare(proven(&b), proven(&a)) })
 	p := &group[0]
 	f := fault{Pairs: group, Finding: Finding{Certainty: Strong, Node: p.Node.Name, Peer: p.Peer.Name,
 		Subject: Subject{Kind: "node", ID: string(p.Peer.ID), Name: p.Peer.Name}}}
@@ -86,6 +95,18 @@ func (in *In) faultOf(group []pair, whole string) fault {
 		f.Node, f.Peer = whole, ""
 		f.Subject = Subject{Kind: "node", ID: string(nodeNamed(in.Snapshot, whole)), Name: whole}
 	}
+	f.gather(group)
+	return f
+}
+
+func proven(p *pair) int {
+	if p.Proof {
+		return 1
+	}
+	return 0
+}
+
+func (f *fault) gather(group []pair) {
 	for _, p := range group {
 		f.Evidence = append(f.Evidence, p.Evidence...)
 		f.Tasks = append(f.Tasks, p.Tasks...)
@@ -98,11 +119,95 @@ func (in *In) faultOf(group []pair, whole string) fault {
 	if f.Structural {
 		f.Certainty = Proof
 	}
+}
+
+// zones splits the nodes in two where every bad pair is between the parts, every
+// node has two of them or more, and good pairs hold each part together; both are
+// nil where there is no such split.
+func zones(bad, good []pair) (out [2][]string) {
+	var groups [][]string
+	join := func(names ...string) {
+		var merged []string
+		groups = slices.DeleteFunc(groups, func(g []string) bool {
+			near := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(g, n) })
+			if near {
+				merged = append(merged, g...)
+			}
+			return near
+		})
+		merged = append(merged, names...)
+		slices.Sort(merged)
+		groups = append(groups, slices.Compact(merged))
+	}
+	for i := range bad {
+		join(bad[i].Node.Name)
+		join(bad[i].Peer.Name)
+	}
+	for i := range good {
+		a, b := good[i].Node.Name, good[i].Peer.Name
+		if !slices.ContainsFunc(bad, func(p pair) bool { return p.touches(a) && p.touches(b) }) {
+			join(a, b)
+		}
+	}
+	if len(groups) != 2 || len(groups[0]) < 2 || len(groups[1]) < 2 {
+		return out
+	}
+	slices.SortFunc(groups, slices.Compare)
+	for i := range bad {
+		if slices.Contains(groups[0], bad[i].Node.Name) == slices.Contains(groups[0], bad[i].Peer.Name) {
+			return out
+		}
+	}
+	for _, n := range slices.Concat(groups...) {
+		if partners(bad, n) < 2 {
+			return out
+		}
+	}
+	return [2][]string{groups[0], groups[1]}
+}
+
+// partners is with how many others a node has a bad pair.
+func partners(bad []pair, name string) int {
+	others := map[string]bool{}
+	for i := range bad {
+		if bad[i].touches(name) {
+			others[bad[i].Node.Name], others[bad[i].Peer.Name] = true, true
+		}
+	}
+	delete(others, name)
+	return len(others)
+}
+
+// wall starts the finding of what stands between two zones: nobody's node.
+func (in *In) wall(group []pair, z [2][]string) fault {
+	f := fault{Pairs: group, Zones: z, Finding: Finding{Certainty: Strong,
+		Subject: Subject{Kind: "link", Name: listed(z[0]) + " – " + listed(z[1])}}}
+	f.gather(group)
 	return f
 }
 
-// between says who cannot reach whom: "n1 and n3", or "n1 and its peers n2, n3".
+// onEach is a command for each node to act on, one line a node.
+func (f *fault) onEach(command string) string {
+	nodes := slices.Concat(f.Zones[0], f.Zones[1])
+	if f.Node != "" {
+		nodes = []string{f.Node}
+	}
+	if f.Peer != "" {
+		nodes = append(nodes, f.Peer)
+	}
+	var out []string
+	for _, n := range nodes {
+		out = append(out, "on "+n+": "+command)
+	}
+	return strings.Join(out, "\n")
+}
+
+// between says who cannot reach whom: "n1 and n3", "n1 and its peers n2, n3", or
+// "n1, n2 on one side and n3, n4 on the other".
 func (f *fault) between() string {
+	if f.Node == "" {
+		return listed(f.Zones[0]) + " on one side and " + listed(f.Zones[1]) + " on the other"
+	}
 	if f.Peer != "" {
 		return f.Node + " and " + f.Peer
 	}

@@ -23,7 +23,7 @@ var PeerNotProgrammed = &Check{
 		Fix:    "Restart the engine on that node in a quiet hour (drain it first): it then asks its peers for everything anew. Upgrade if it comes back.",
 	},
 	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip", "overlay-port-down-or-unenslaved",
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "duplicate-ip-or-vip", "overlay-port-down-or-unenslaved",
 		"neigh-table-overflow", "networkdb-missing-after-rejoin", "stale-overlay-netns"},
 	Run: peerNotProgrammed,
 }

@@ -141,7 +141,7 @@ func TestOrderOfHealthy(t *testing.T) {
 // them already.
 var later = []string{"advertise-addr-wrong", "encrypted-mtu", "firewall-flush", "host-starvation",
 	"mac-changed-by-manager", "neigh-table-overflow",
-	"nic-tx-checksum-offload", "stale-overlay-netns",
+	"stale-overlay-netns",
 	"vni-mismatch", "vtep-source-mismatch", "vxlan-file-exists", "dns-resolver-nat-missing"}
 
 func TestRegistry(t *testing.T) {

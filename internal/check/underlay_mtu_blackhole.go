@@ -36,13 +36,16 @@ func mtuBlackhole(in *In) []Finding {
 				continue
 			}
 			p := pair{Node: node, Peer: peer, Tasks: []fact.TaskID{m.From.Task, m.To}}
+			below, told := in.below(node, &peer, &m)
 			switch {
+			case told && len(below) == 0:
+				good = append(good, p)
 			case m.Passed == 0:
 				in.Blind("%s → %s: no echo of any size came back", node.Name, peer.Name)
 			case m.Failed > 0 && m.Failed <= m.MTU:
-				p.Evidence = in.rungs(node, &peer, &m)
+				p.Evidence = append(in.rungs(node, &peer, &m), below...)
 				bad = append(bad, p)
-				if old, seen := smallest[node.Name]; !seen || m.Passed < old.Passed {
+				if old, seen := smallest[node.Name]; !seen || m.Passed < old.Passed || m.Passed == old.Passed && m.Target.Less(old.Target) {
 					smallest[node.Name] = m
 				}
 			default:
@@ -82,36 +85,4 @@ func (in *In) peerAt(node *fact.Node, net fact.NetworkID, a netip.Addr) (expect.
 		}
 	}
 	return expect.Peer{}, false
-}
-
-// rungs is what a ladder showed, with who told about it, and this host's own
-// interface where that is too narrow already.
-func (in *In) rungs(node *fact.Node, peer *expect.Peer, m *fact.MTUProbe) []Evidence {
-	where := fmt.Sprintf("%s → %s on %s", node.Name, peer.Name, in.NetworkName(m.Network))
-	out := []Evidence{{where, fmt.Sprintf("packets of %d bytes pass", m.MTU), fmt.Sprintf("%d pass, %d do not", m.Passed, m.Failed)}}
-	if m.ToldMTU > 0 && m.ToldBy.IsValid() {
-		out = append(out, Evidence{where, "no complaint", fmt.Sprintf("%s says that %d fit", m.ToldBy, m.ToldMTU)})
-	}
-	if link, mtu := wayTo(node, peer.Addr); link != "" && mtu < m.MTU+expect.VXLANOverhead {
-		out = append(out, Evidence{fmt.Sprintf("%s: %s towards %s", node.Name, link, peer.Name), fmt.Sprintf("mtu %d or more", m.MTU+expect.VXLANOverhead), fmt.Sprint("mtu ", mtu)})
-	}
-	return out
-}
-
-// wayTo is the interface a host uses for an address and what it, or the route,
-// carries; empty when nobody knows.
-func wayTo(node *fact.Node, a netip.Addr) (string, int) {
-	host := node.Kernel.Host()
-	if host == nil {
-		return "", 0
-	}
-	for _, l := range host.Lookups {
-		if link := host.Link(l.Link); l.Dst == a && link != nil {
-			if l.MTU > 0 {
-				return link.Name, min(l.MTU, link.MTU)
-			}
-			return link.Name, link.MTU
-		}
-	}
-	return "", 0
 }

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -47,7 +46,7 @@ func peerUnreachable(in *In) []Finding {
 	var out []Finding
 	for _, f := range in.blame(bad, good) {
 		p := &f.Pairs[0]
-		f.Message = fmt.Sprintf("%s and %s cannot reach each other below the overlay: %s", f.Node, cmp.Or(f.Peer, "its peers"), f.Evidence[0].Got)
+		f.Message = fmt.Sprintf("%s cannot reach each other below the overlay: %s", f.between(), f.Evidence[0].Got)
 		f.Confirm = fmt.Sprintf("on %s: ip route get %s; ip neigh show %s", p.Node.Name, p.Peer.Addr, p.Peer.Addr)
 		f.Relief = in.routeRelief(p)
 		f.Probed = slices.ContainsFunc(f.Pairs, func(p pair) bool { return len(in.asked(p.Node, &p.Peer, "")) > 0 })

@@ -9,8 +9,8 @@ import (
 )
 
 // UnderlayVXLANBlocked finds pairs of nodes between which the overlay's UDP
-// packets get lost, although everything else between them works. Seen from one
-// side it cannot say whose firewall it is.
+// packets get lost, although everything else between them works. Seen from two
+// sides it says whose firewall it is, or that it is neither's.
 var UnderlayVXLANBlocked = &Check{
 	ID:    "underlay-vxlan-udp-blocked",
 	Title: "overlay packets (VXLAN over UDP) get lost between nodes",
@@ -18,13 +18,13 @@ var UnderlayVXLANBlocked = &Check{
 		Symptom: "Containers on the same node reach each other, containers on different nodes time out. Names resolve, all nodes are Ready. A published port answers only on nodes that run a task.",
 		Cause:   "A host firewall, a security group or a hypervisor drops the Swarm's data path port (UDP 4789 unless chosen at init), in one or both directions, while the gossip port passes.",
 		ByHand:  "`tcpdump -ni ETH udp port 4789` on both hosts while a container connects: packets that leave one host and do not come to the other are dropped between them; those that come and are not answered, by the firewall of the second. `iptables -nvL` shows counters of DROP rules.",
-		Relief:  "Let the port in and out on both nodes, before any other rule.",
+		Relief:  "Let the port in or out where it is dropped, or on both nodes where nobody can tell, before any other rule.",
 		Fix:     "Open the data path port among all nodes, both ways, in host firewalls and security groups.",
 	},
 	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB, fact.KindCounters,
 		fact.KindTCP, fact.KindMTU, fact.KindUnderlay},
 	Because: []string{"underlay-peer-unreachable", "data-path-port-mismatch", "overlay-port-down-or-unenslaved", "vni-mismatch",
-		"advertise-addr-wrong", "vtep-source-mismatch", "nic-tx-checksum-offload", "duplicate-ip-or-vip"},
+		"advertise-addr-wrong", "vtep-source-mismatch", "nic-tx-checksum-offload", "duplicate-ip-or-vip", "vxlan-port-clash-hypervisor"},
 	Run: vxlanBlocked,
 }
 
@@ -44,17 +44,25 @@ func vxlanBlocked(in *In) []Finding {
 			}
 		}
 	}
+	closed, lost, fine := in.closures(bad, in.readData)
 	var out []Finding
-	for _, f := range in.blame(bad, good) {
+	for _, c := range closed {
+		port, f := c.Port, c.finding(in)
+		f.Message = fmt.Sprintf("%s itself drops %s", c.Node, c.told(fmt.Sprintf("overlay packets (UDP %d)", port)))
+		f.Confirm = fmt.Sprintf("on %s: iptables -nvL | grep %d; nft list ruleset | grep %d", c.Node, port, port)
+		f.Relief = c.open()
+		out = append(out, f)
+	}
+	for _, f := range in.blame(lost, append(good, fine...)) {
 		p := &f.Pairs[0]
 		port := expect.DataPathPort(in.Snapshot, p.Node)
 		f.Probed = true
 		f.Message = fmt.Sprintf("overlay packets (UDP %d) get lost between %s: TCP to the host passes, nothing on the overlay does", port, f.between())
-		f.Confirm = fmt.Sprintf("on %s: iptables -nvL | grep %d; on both ends: tcpdump -ni any udp port %d", p.Node.Name, port, port)
-		f.Relief = fmt.Sprintf("on %s: iptables -I INPUT -p udp --dport %d -j ACCEPT; iptables -I OUTPUT -p udp --dport %d -j ACCEPT", f.Node, port, port)
-		if f.Peer != "" {
-			f.Relief += fmt.Sprintf("\non %s: the same", f.Peer)
+		if in.besidePasses(f.Pairs, port) {
+			f.Message += fmt.Sprintf("; UDP %d beside it passes", expect.NeighbourPort(port))
 		}
+		f.Confirm = fmt.Sprintf("on %s: iptables -nvL | grep %d; on both ends: tcpdump -ni any udp port %d", p.Node.Name, port, port)
+		f.Relief = f.onEach(fmt.Sprintf("iptables -I INPUT -p udp --dport %d -j ACCEPT; iptables -I OUTPUT -p udp --dport %d -j ACCEPT", port, port))
 		out = append(out, f.Finding)
 	}
 	return out

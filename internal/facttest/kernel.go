@@ -29,7 +29,7 @@ func linkCounters(link string) []fact.Counter {
 
 func stackCounters() []fact.Counter {
 	var out []fact.Counter
-	for _, n := range []string{"TcpExt.ListenOverflows", "TcpExt.ListenDrops", "TcpExt.IPReversePathFilter", "Udp.InErrors", "Udp.InCsumErrors", "Tcp.OutRsts"} {
+	for _, n := range []string{"TcpExt.ListenOverflows", "TcpExt.ListenDrops", "TcpExt.IPReversePathFilter", "Udp.InErrors", "Udp.InCsumErrors", "Tcp.InCsumErrors", "Tcp.OutRsts"} {
 		out = append(out, fact.Counter{Name: n, Twice: true})
 	}
 	return out
