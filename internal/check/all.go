@@ -23,6 +23,7 @@ func All() []*Check {
 		ManagerPathBlocked,
 		DockerdHung,
 		ClockSkew,
+		EngineVersionSkew,
 		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
 		VXLANPortClash,
