@@ -33,7 +33,11 @@ func (s *Swarm) Deploy(ctx context.Context, p Plan) ([]NodeState, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.deploy(ctx, h, p)
+	nodes, err := s.deploy(ctx, h, p)
+	if err != nil && h.created {
+		err = fmt.Errorf("%w; they stay deployed, `fairway remove` takes them away", err)
+	}
+	return nodes, err
 }
 
 func (s *Swarm) deploy(ctx context.Context, h *held, p Plan) ([]NodeState, error) {

@@ -279,6 +279,26 @@ func TestWithRemovesOnlyWhatItDeployed(t *testing.T) {
 	}
 }
 
+func TestDeployInterruptedSaysWhatStays(t *testing.T) {
+	f := newFake()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f.refuse = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/tasks" {
+			cancel()
+		}
+		return false
+	}
+	s, _ := f.start(t)
+	_, err := s.Deploy(ctx, somePlan())
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "they stay deployed, `fairway remove`") {
+		t.Errorf("got %v", err)
+	}
+	if keys, err := ReadKeys(filepath.Join(s.Config, "fairway", cluster)); err != nil || keys == nil || f.service == nil {
+		t.Errorf("keys %v, %v; service %v", keys != nil, err, f.service != nil)
+	}
+}
+
 func TestWithCleansUpWhenInterrupted(t *testing.T) {
 	for name, when := range map[string]string{"while creating secrets": "POST /secrets/create", "while creating the service": "POST /services/create",
 		"while waiting": "GET /tasks", "while it runs": ""} {

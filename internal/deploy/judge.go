@@ -79,6 +79,8 @@ func (n *NodeState) explain(image string) {
 		n.Do = "say with --netns-dir where engines keep their namespaces (EXEC-ROOT/netns)"
 	case has("not a shared or slave mount"):
 		n.Do = "make /run a shared mount there, as systemd does: `mount --make-rshared /run`"
+	case has("user namespaces are enabled"):
+		n.Do = "engines with userns-remap cannot run agents: reach that node over SSH"
 	case has(volatileJournal):
 		n.Do = "deploy without --volatile-journal: that host keeps its journal in /var/log"
 	}

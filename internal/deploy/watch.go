@@ -45,7 +45,7 @@ func (s *Swarm) watch(ctx context.Context, h *held, p Plan) ([]NodeState, error)
 		nodes, err := w.once(limit)
 		switch {
 		case ctx.Err() != nil:
-			return last, fmt.Errorf("wait for the agents: %w; they stay deployed, `fairway remove` takes them away", ctx.Err())
+			return last, fmt.Errorf("interrupted while waiting for the agents: %w", ctx.Err())
 		case limit.Err() != nil:
 			w.tell(last, true)
 			return last, nil
