@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairway/internal/collect"
+	"fairway/internal/deploy"
 	"fairway/internal/fleet"
 )
 
@@ -49,7 +50,7 @@ Only who has a certificate of the same deployment can speak to it. It is what
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.listen, "listen", ":9747", "listen on this `[address]:port`; without an address, on the one that Swarm knows of this node")
+	fs.StringVar(&f.listen, "listen", ":"+strconv.Itoa(deploy.Port), "listen on this `[address]:port`; without an address, on the one that Swarm knows of this node")
 	fs.StringVar(&f.netnsDir, "netns-dir", "", "`folder` of the engine's network namespaces")
 	fs.StringVar(&f.ca, "ca", "/run/secrets/fairway-ca", "`file` with the certificate authority of the deployment")
 	fs.StringVar(&f.cert, "cert", "/run/secrets/fairway-cert", "`file` with the agent's certificate")

@@ -30,6 +30,8 @@ func Dial(name string, dial func(context.Context) (net.Conn, error)) Node {
 	tr := &http.Transport{
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxConnsPerHost: 4, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
+		// Compressing costs both ends more than a local network takes to carry an
+		// answer, and lets a small one grow without measure.
 		MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
 	}
 	return &remote{name: name, http: &http.Client{Transport: tr, Timeout: maxCall, CheckRedirect: func(*http.Request, []*http.Request) error {
