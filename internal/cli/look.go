@@ -204,6 +204,10 @@ func keep(s *fact.Snapshot, h host, a *fleet.LookAnswer, err error) {
 		for _, own := range a.Gaps {
 			g.Reason += "; " + own.Reason
 		}
+		if hangs(a.Gaps) { // its host answered: that is something known about it
+			s.Nodes = append(s.Nodes, fact.Node{ID: h.id, Name: h.name, ClockOffset: a.Node.ClockOffset, ClockWithin: a.Node.ClockWithin, Kernel: a.Node.Kernel})
+			s.Gaps = append(s.Gaps, fact.Gap{Node: h.name, Kind: fact.KindInfo, Class: fact.ClassTimeout, Reason: g.Reason})
+		}
 	case h.id != "" && a.Node.ID != h.id:
 		g.Class = fact.ClassGarbled
 		g.Reason = fmt.Sprintf("what answers there says it is node %q and not %q", a.Node.ID, h.id)
@@ -217,6 +221,11 @@ func keep(s *fact.Snapshot, h host, a *fleet.LookAnswer, err error) {
 		return
 	}
 	s.Gaps = append(s.Gaps, g)
+}
+
+// hangs reports whether an engine let its own agent wait in vain.
+func hangs(gaps []fact.Gap) bool {
+	return slices.ContainsFunc(gaps, func(g fact.Gap) bool { return g.Kind == fact.KindInfo && g.Class == fact.ClassTimeout })
 }
 
 // host is a node on the path that is not this one.
