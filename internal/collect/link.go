@@ -46,6 +46,7 @@ func linkOf(row netlink.Link) fact.Link {
 		l.PeerIndex = a.ParentIndex
 	case *netlink.Vxlan:
 		l.VXLAN = vxlanOf(row)
+		l.VXLAN.MadeElsewhere = a.NetNsID >= 0
 	}
 	return l
 }

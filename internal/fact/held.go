@@ -110,6 +110,10 @@ type VXLAN struct {
 	Local, Group netip.Addr
 	Dev          int
 	Ageing       time.Duration
+	// MadeElsewhere says that the link was made in another namespace and moved
+	// here, as the engine does it: its port and VNI are taken there (Linux 4.0
+	// and later; before, never).
+	MadeElsewhere bool
 }
 
 // Route is a row of a routing table.

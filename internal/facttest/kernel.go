@@ -72,7 +72,7 @@ func overlay(i int) fact.NetNS {
 		{Index: 1, Name: "lo", MTU: 65536, Up: true, Carrier: true},
 		{Index: 2, Name: "br0", Kind: "bridge", MTU: 1450, Up: true, Carrier: true, Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.1.1/24")}},
 		{Index: 10, Name: "vxlan0", Kind: "vxlan", MTU: 1450, Up: true, Carrier: true, Master: 2,
-			VXLAN: &fact.VXLAN{ID: 4097, Port: 4789, Learning: true, Proxy: true, L2Miss: true, L3Miss: true, Ageing: 300 * time.Second}},
+			VXLAN: &fact.VXLAN{ID: 4097, Port: 4789, Learning: true, Proxy: true, L2Miss: true, L3Miss: true, Ageing: 300 * time.Second, MadeElsewhere: true}},
 	}
 	for k, peer := range []int{9, 11, 12} { // the load balancer's, api's and web's ends
 		ns.Links = append(ns.Links, fact.Link{Index: 12 + k, Name: fmt.Sprint("veth", k), Kind: "veth", MTU: 1450, Up: true, Carrier: true, Master: 2, PeerIndex: peer})
