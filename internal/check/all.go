@@ -31,6 +31,9 @@ func All() []*Check {
 		NICTxChecksumOffload,
 		UnderlayMTUBlackhole,
 		KernelVXLANRegression,
+		AdvertiseAddrWrong,
+		VTEPSourceMismatch,
+		RPFilterStrict,
 
 		// Gossip and discovery.
 		// (gossip-7946-blocked task-not-discoverable)
@@ -43,6 +46,11 @@ func All() []*Check {
 
 		// The overlay, believed against held.
 		// (data-path-port-mismatch overlay-mtu-misconfigured overlay-port-down-or-unenslaved peer-not-programmed fdb-stale-vtep overlay-neigh-missing overlay-neigh-wrong-mac)
+		StaleOverlayNetns,
+		VNIMismatch,
+		VXLANFileExists,
+		MACChangedByManager,
+		DuplicateMAC,
 		DataPathPortMismatch,
 		OverlayMTUMisconfigured,
 		OverlayPortDown,
@@ -51,6 +59,7 @@ func All() []*Check {
 		FDBStaleVTEP,
 		OverlayNeighMissing,
 		OverlayNeighWrongMAC,
+		BridgeFDBLearnedStale,
 
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)

@@ -22,8 +22,9 @@ var DuplicateNodeIdentity = &Check{
 		Relief: "Take the clone off the network, or give it an address of its own.",
 		Fix:    "On the clone: `docker swarm leave --force`, stop the engine, remove swarm and engine-id under its data root, make a new machine ID, then join again. Prepare images for cloning without them.",
 	},
-	Needs: []fact.Kind{fact.KindSwarm, fact.KindInfo, fact.KindNetworks, fact.KindLinks},
-	Run:   duplicateNodes,
+	Needs:   []fact.Kind{fact.KindSwarm, fact.KindInfo, fact.KindNetworks, fact.KindLinks},
+	Because: []string{"advertise-addr-wrong"},
+	Run:     duplicateNodes,
 }
 
 func duplicateNodes(in *In) []Finding {

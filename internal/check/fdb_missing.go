@@ -20,7 +20,7 @@ var FDBMissing = &Check{
 		Fix:    "If rows go missing again, restart the engine on that node in a quiet hour (drain it first) and upgrade to a release with moby#53663.",
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "duplicate-ip-or-vip", "networkdb-stale-entries", "stale-overlay-netns"},
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "duplicate-ip-or-vip", "networkdb-stale-entries", "stale-overlay-netns", "duplicate-mac"},
 	Run:     fdbMissing,
 }
 

@@ -23,7 +23,7 @@ var FDBStaleVTEP = &Check{
 		Fix:    "If it comes back, restart the engine on the node with the bad row in a quiet hour (drain it first), and upgrade: address reuse left such rows behind up to 17.09 as a rule, later now and then.",
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip", "networkdb-stale-entries", "stale-overlay-netns"},
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "duplicate-ip-or-vip", "networkdb-stale-entries", "stale-overlay-netns", "duplicate-mac"},
 	Run:     fdbStaleVTEP,
 }
 

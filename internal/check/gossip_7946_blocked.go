@@ -22,7 +22,7 @@ var Gossip7946Blocked = &Check{
 		Fix:    "Open 7946, TCP and UDP, among all nodes, workers too, in host firewalls and security groups.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
-	Because: []string{"underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands"},
+	Because: []string{"underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands", "advertise-addr-wrong", "rp-filter-strict"},
 	Run:     gossipBlocked,
 }
 

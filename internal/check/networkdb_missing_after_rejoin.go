@@ -83,6 +83,9 @@ func (in *In) missingEntry(t *fact.Task, net fact.NetworkID, lacking, holding []
 	}
 	for _, n := range slices.Concat(lacking, holding) {
 		e := in.joined(n.ID, net)
+		if e == nil {
+			continue // two say that they are this node
+		}
 		ev := Evidence{fmt.Sprintf("%s: services of %s", n.Name, e.Name), expect.NameOf(t), "not there; its node is among the peers"}
 		if slices.Contains(holding, n) {
 			ev.Got = expect.NameOf(t)

@@ -16,7 +16,7 @@ var OverlayMTUMisconfigured = &Check{
 	Doc: Doc{
 		Symptom: "Connections open and small messages pass; large answers, TLS handshakes and query results hang. Only on one network, or only with one container.",
 		Cause: "The option com.docker.network.driver.mtu of an overlay means the MTU of the network below it; the engine takes 50 off for VXLAN (76 and rounded down for an encrypted one) and gives the rest to every link. " +
-			"Either the option promises more than the underlay's interface carries, or somebody changed the MTU of one link.",
+			"Either the option promises more than the underlay's interface carries, or somebody changed the MTU of one link, or of all on one node.",
 		ByHand: "`docker network inspect NETWORK` (Options), `ip link` of the underlay's interface, `ip link` in the overlay's namespace and in the container's: 1450 without the option, 1424 if encrypted.",
 		Relief: "Give the links the right MTU by hand; it is in force at once.",
 		Fix:    "Make the network anew with the underlay's MTU as com.docker.network.driver.mtu, move the services to it, and keep network managers away from the engine's links.",
@@ -28,26 +28,23 @@ var OverlayMTUMisconfigured = &Check{
 func overlayMTU(in *In) []Finding {
 	var out []Finding
 	tooLarge := map[fact.NetworkID]*Finding{}
-	for _, o := range in.overlays(fact.KindLinks) {
-		want := expect.OverlayMTU(&o.Net.Network)
-		for i := range o.NS.Links {
-			if l := &o.NS.Links[i]; l.VXLAN != nil && l.MTU != want {
-				out = append(out, in.wrongMTU(&o, Subject{Kind: "link", Name: l.Name}, o.NS, want, l))
-			}
-		}
-		for _, p := range in.ports(o.Node, o.Net, o.NS) {
-			switch {
-			case p.Inner != nil && p.Inner.MTU != want:
-				out = append(out, in.wrongMTU(&o, p.Subject, p.Sandbox, want, p.Inner))
-			case p.Outer != nil && p.Outer.MTU != want:
-				out = append(out, in.wrongMTU(&o, p.Subject, o.NS, want, p.Outer))
+	all := in.overlays(fact.KindLinks)
+	for _, o := range all {
+		want := in.memberMTU(all, &o)
+		if members := in.members(&o); oneMTU(members) && members[0].Link.MTU != want {
+			out = append(out, in.oddMember(&o, all, members, want))
+		} else {
+			for _, m := range members {
+				if m.Link.MTU != want && !m.told(out, o.Node.Name) {
+					out = append(out, in.wrongMTU(&o, m.Subject, m.NS, want, m.Link))
+				}
 			}
 		}
 		if nic := in.underlayLink(&o); nic != nil && o.Net.MTU > nic.MTU {
 			in.addTooLarge(tooLarge, &o, nic)
 		}
 	}
-	for _, o := range in.overlays() {
+	for _, o := range all {
 		if f := tooLarge[o.Net.ID]; f != nil {
 			delete(tooLarge, o.Net.ID)
 			out = append(out, *f)

@@ -32,6 +32,18 @@ func makeMTU(s *fact.Snapshot, option int, encrypted bool) {
 	}
 }
 
+// nodeMTU sets every link of the overlay on node i.
+func nodeMTU(s *fact.Snapshot, i, mtu int) {
+	k := facttest.NodeOf(s, i).Kernel
+	for n := range k.Namespaces {
+		for l := range k.Namespaces[n].Links {
+			if link := &k.Namespaces[n].Links[l]; link.MTU == 1450 {
+				link.MTU = mtu
+			}
+		}
+	}
+}
+
 // ladder makes every ladder from node i end at this size.
 func ladder(s *fact.Snapshot, i, passed int) {
 	for k := range s.Seen.MTU {
@@ -70,6 +82,13 @@ func TestOverlayMTUMisconfigured(t *testing.T) {
 			facttest.Overlay(s, 2).LinkNamed("vxlan0").MTU = 1400
 			ladder(s, 2, 1400)
 		}, want: want{id: id, node: "n2", subject: "vxlan0", certainty: check.Proof}},
+		{name: "all links of one node have another MTU than those of the others", mutate: func(s *fact.Snapshot) {
+			nodeMTU(s, 2, 1400)
+		}, want: want{id: id, node: "n2", subject: "n2", certainty: check.Proof}},
+		{name: "an engine has another definition", mutate: func(s *fact.Snapshot) {
+			nodeMTU(s, 3, 1350)
+			facttest.NodeOf(s, 3).Engine.Network(facttest.App).MTU = 1400
+		}, want: want{id: id, node: "n3", subject: "n3", certainty: check.Proof}},
 		{name: "the underlay's interface is not known", mutate: func(s *fact.Snapshot) {
 			makeMTU(s, 1500, false)
 			facttest.NodeOf(s, 1).Kernel.Host().LinkNamed("eth0").Addrs = nil

@@ -21,7 +21,7 @@ var OverlayNeighWrongMAC = &Check{
 		Fix:    "If it comes back, restart the engine on that node in a quiet hour (drain it first), and upgrade.",
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB},
-	Because: []string{"duplicate-ip-or-vip", "networkdb-stale-entries", "mac-changed-by-manager", "stale-overlay-netns"},
+	Because: []string{"duplicate-ip-or-vip", "networkdb-stale-entries", "mac-changed-by-manager", "stale-overlay-netns", "duplicate-mac"},
 	Run:     overlayNeighWrongMAC,
 }
 

@@ -139,10 +139,9 @@ func TestOrderOfHealthy(t *testing.T) {
 
 // later are root causes whose checks come with later issues; Because may name
 // them already.
-var later = []string{"advertise-addr-wrong", "encrypted-mtu", "firewall-flush", "host-starvation",
-	"mac-changed-by-manager", "neigh-table-overflow",
-	"stale-overlay-netns",
-	"vni-mismatch", "vtep-source-mismatch", "vxlan-file-exists", "dns-resolver-nat-missing"}
+var later = []string{"encrypted-mtu", "firewall-flush", "host-starvation",
+	"neigh-table-overflow",
+	"dns-resolver-nat-missing"}
 
 func TestRegistry(t *testing.T) {
 	known := slices.Clone(later)

@@ -20,8 +20,9 @@ var UnderlayPeerUnreachable = &Check{
 		Relief:  "Bring the link, the route or the node back; everything else follows within seconds.",
 		Fix:     "Find out why it went: persistent network configuration, cabling, switch, power.",
 	},
-	Needs: []fact.Kind{fact.KindLinks, fact.KindRoutes, fact.KindNeighbours, fact.KindUnderlay},
-	Run:   peerUnreachable,
+	Needs:   []fact.Kind{fact.KindLinks, fact.KindRoutes, fact.KindNeighbours, fact.KindUnderlay},
+	Because: []string{"advertise-addr-wrong", "rp-filter-strict"},
+	Run:     peerUnreachable,
 }
 
 func peerUnreachable(in *In) []Finding {
