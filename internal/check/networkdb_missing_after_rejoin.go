@@ -54,7 +54,7 @@ func (in *In) whoTells(t *fact.Task, net fact.NetworkID) (lacking, holding []*fa
 	}
 	for _, node := range in.Sighted {
 		e := in.joined(node.ID, net)
-		if e == nil || e.Ingress || node.ID != t.Node && !in.lists(e, t.Node) {
+		if e == nil || node.Engine == nil || e.Ingress || node.ID != t.Node && !in.lists(e, t.Node) {
 			continue
 		}
 		deaf := slices.ContainsFunc(in.portProbes(t.Node, "gossip"), func(p fact.PeerProbe) bool { return p.Node == node.Name && p.Outcome != fact.Open })
@@ -83,9 +83,6 @@ func (in *In) missingEntry(t *fact.Task, net fact.NetworkID, lacking, holding []
 	}
 	for _, n := range slices.Concat(lacking, holding) {
 		e := in.joined(n.ID, net)
-		if e == nil {
-			continue // two say that they are this node
-		}
 		ev := Evidence{fmt.Sprintf("%s: services of %s", n.Name, e.Name), expect.NameOf(t), "not there; its node is among the peers"}
 		if slices.Contains(holding, n) {
 			ev.Got = expect.NameOf(t)
