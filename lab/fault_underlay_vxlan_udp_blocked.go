@@ -52,11 +52,19 @@ func (l *Lab) vxlanPort(ctx context.Context, d *Draw) (string, error) {
 
 // insertRules puts rules at the head of their chains in the drawn node's own namespace.
 func (l *Lab) insertRules(ctx context.Context, d *Draw, rules ...string) error {
+	return l.insertRulesOn(ctx, d, d.Node, rules...)
+}
+
+// insertRulesOn does so in another node's.
+func (l *Lab) insertRulesOn(ctx context.Context, d *Draw, node string, rules ...string) error {
+	if err := d.Note("rules on", node); err != nil {
+		return err
+	}
 	if err := d.Note("rules", strings.Join(rules, "\n")); err != nil {
 		return err
 	}
 	for _, r := range rules {
-		if _, err := l.Exec(ctx, d.Node, append([]string{"iptables", "-w", "-I"}, strings.Fields(r)...)...); err != nil {
+		if _, err := l.Exec(ctx, node, append([]string{"iptables", "-w", "-I"}, strings.Fields(r)...)...); err != nil {
 			return err
 		}
 	}
@@ -67,10 +75,10 @@ func (l *Lab) insertRules(ctx context.Context, d *Draw, rules ...string) error {
 func (l *Lab) deleteRules(ctx context.Context, d *Draw) error {
 	for r := range strings.Lines(d.Notes["rules"]) {
 		f := strings.Fields(r)
-		if _, err := l.Exec(ctx, d.Node, append([]string{"iptables", "-w", "-C"}, f...)...); err != nil {
+		if _, err := l.Exec(ctx, d.Notes["rules on"], append([]string{"iptables", "-w", "-C"}, f...)...); err != nil {
 			continue
 		}
-		if _, err := l.Exec(ctx, d.Node, append([]string{"iptables", "-w", "-D"}, f...)...); err != nil {
+		if _, err := l.Exec(ctx, d.Notes["rules on"], append([]string{"iptables", "-w", "-D"}, f...)...); err != nil {
 			return err
 		}
 	}

@@ -86,8 +86,9 @@ func wholeNode(bad, good []pair) string {
 // faultOf starts the finding of a group: Peer and the peer as subject for a
 // pair, the node itself where it is bad with all.
 func (in *In) faultOf(group []pair, whole string) fault {
-	// What a node's own kernel proves says more than a peer's silence.
-	slices.SortStableFunc(group, func(a, b pair) int { return cmp.Compare(proven(&b), proven(&a)) })
+	// What a node's own kernel proves says more than a peer's silence; of a pair
+	// that both ends tell alike, the node that fairway runs on comes first.
+	slices.SortStableFunc(group, func(a, b pair) int { return in.weight(&b) - in.weight(&a) })
 	p := &group[0]
 	f := fault{Pairs: group, Finding: Finding{Certainty: Strong, Node: p.Node.Name, Peer: p.Peer.Name,
 		Subject: Subject{Kind: "node", ID: string(p.Peer.ID), Name: p.Peer.Name}}}
@@ -99,16 +100,24 @@ func (in *In) faultOf(group []pair, whole string) fault {
 	return f
 }
 
-func proven(p *pair) int {
+func (in *In) weight(p *pair) int {
+	w := 0
 	if p.Proof {
-		return 1
+		w += 2
 	}
-	return 0
+	if p.Node.ID == in.Here {
+		w++
+	}
+	return w
 }
 
 func (f *fault) gather(group []pair) {
 	for _, p := range group {
-		f.Evidence = append(f.Evidence, p.Evidence...)
+		for _, e := range p.Evidence {
+			if !slices.Contains(f.Evidence, e) { // both ends of a pair may tell the same
+				f.Evidence = append(f.Evidence, e)
+			}
+		}
 		f.Tasks = append(f.Tasks, p.Tasks...)
 		f.Nodes = append(f.Nodes, p.Node.ID)
 		if p.Peer.ID != "" {
