@@ -302,3 +302,36 @@ func TestFairwayFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestFairwaySSH: no agents, real sshd in every node: all nodes are seen, a fault
+// on another one is pinned there, and nothing stays on the nodes.
+func TestFairwaySSH(t *testing.T) {
+	l := withFairway(t, lab.Options{Name: "ssh", Nodes: 3, Engines: []string{"26.1"}, Out: os.Stderr})
+	if err := l.StartSSH(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	bySSH := append([]string{"diagnose", "--ssh", "root@{addr}"}, question[1:]...)
+	if a := fairway(t, l, "n1", bySSH...); a.code != 0 || a.Verdict != "ok" || len(a.Gaps) != 0 {
+		t.Fatalf("healthy: exit %d, %+v (%s)", a.code, a, a.stderr)
+	}
+	d, err := l.Break(t.Context(), "fdb-missing", lab.DrawOptions{Seed: 1, Node: "n2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := fairway(t, l, "n1", bySSH...)
+	if a.code != 3 || len(a.Causes) != 1 || a.Causes[0].ID != "fdb-missing" || a.Causes[0].Node != d.Node {
+		t.Errorf("broken: exit %d, causes %+v, gaps %+v; want fdb-missing on %s", a.code, a.Causes, a.Gaps, d.Node)
+	}
+	if _, err := l.Heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range l.Nodes {
+		if out, err := l.Exec(t.Context(), n.Name, "sh", "-c", "ls /tmp; pgrep -af 'agent --stdio' | grep -v pgrep"); strings.Contains(out, "fairway") {
+			t.Errorf("left on %s: %q (%v)", n.Name, out, err)
+		}
+	}
+	wrong := append([]string{"diagnose", "--ssh", "nobody@{addr}"}, question[1:]...)
+	if a := fairway(t, l, "n1", wrong...); a.code != 4 || !a.gap("nobody@10.77.0.12") {
+		t.Errorf("with nobody's login: exit %d, gaps %+v", a.code, a.Gaps)
+	}
+}
