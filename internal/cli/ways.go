@@ -63,6 +63,9 @@ func (w *ways) to(ctx context.Context, s *fact.Snapshot, h host) (fleet.Node, *f
 	if n == nil {
 		return nil, why
 	}
+	if h.id != "" {
+		n = fleet.Checked(h.id, "", n)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.found[h.name] = way{h.id, n}
