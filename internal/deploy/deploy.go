@@ -176,7 +176,7 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 		if err := s.done(ctx, h, want, trouble("create the service "+Service, err)); err != nil {
 			return err
 		}
-		h.created, h.changed = true, true
+		h.created = true
 		s.sayf("created the service %s with %s", Service, want.TaskTemplate.ContainerSpec.Image)
 		return nil
 	}
@@ -190,7 +190,6 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 	if err := s.done(ctx, h, want, trouble("change the service "+Service, err)); err != nil {
 		return err
 	}
-	h.changed = true
 	s.sayf("changed the service %s: %s", Service, strings.Join(differ, ", "))
 	return nil
 }

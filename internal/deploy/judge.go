@@ -19,7 +19,7 @@ func judge(n NodeState, tasks []swarm.Task, image string, old map[string]bool) N
 		return n
 	}
 	tasks = slices.SortedFunc(slices.Values(tasks), func(a, b swarm.Task) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	ended := slices.DeleteFunc(slices.Clone(tasks), func(t swarm.Task) bool { return old[t.ID] || !terminal(t.Status.State) })
+	ended := slices.DeleteFunc(slices.Clone(tasks), func(t swarm.Task) bool { return old[t.ID] || !byItself(t.Status.State) })
 	n.task = tasks[len(tasks)-1]
 	if n.task.Status.State == swarm.TaskStateRunning && n.task.DesiredState == swarm.TaskStateRunning {
 		n.State = Running
@@ -41,6 +41,11 @@ func judge(n NodeState, tasks []swarm.Task, image string, old map[string]bool) N
 		n.task, n.Why = last, "ended once: "+why
 	}
 	return n
+}
+
+// byItself: the task has ended, and not because Swarm stopped it.
+func byItself(s swarm.TaskState) bool {
+	return s == swarm.TaskStateFailed || s == swarm.TaskStateRejected || s == swarm.TaskStateComplete
 }
 
 func terminal(s swarm.TaskState) bool {

@@ -35,6 +35,7 @@ func TestJudge(t *testing.T) {
 		"failed once":   {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "non-zero exit (1)"), task(2, "b", swarm.TaskStateReady, "")}, state: Waiting, says: "ended once: non-zero exit (1)"},
 		"failed twice":  {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y")}, state: Failed, says: "fails: y"},
 		"failed before": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y"), task(3, "c", swarm.TaskStateReady, "")}, old: "ab", state: Waiting},
+		"stopped":       {tasks: []swarm.Task{task(1, "a", swarm.TaskStateShutdown, ""), task(2, "b", swarm.TaskStateShutdown, ""), task(3, "c", swarm.TaskStateReady, "")}, state: Waiting, says: "ready"},
 		"no image":      {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: "+image)}, image: image, state: ImageMissing, says: "ssh n1 docker load"},
 		"no image, containerd": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, `failed to resolve reference "`+image+`": failed to do request: Head "https://127.0.0.1:1/v2/": connection refused`)},
 			image: image, state: ImageMissing, says: "ssh n1 docker load"},

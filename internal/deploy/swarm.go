@@ -64,10 +64,9 @@ type held struct {
 	cluster, node string
 	// noNewPrivileges: the managers' API knows that setting.
 	noNewPrivileges bool
-	// service is nil when there is none; created: this run made it; changed: made or
-	// changed it.
-	service          *swarm.Service
-	created, changed bool
+	// service is nil when there is none; created: this run made it.
+	service *swarm.Service
+	created bool
 	// secrets are all that fairway made, of every generation.
 	secrets []swarm.Secret
 	folder  string

@@ -31,13 +31,14 @@ type watcher struct {
 	old map[string]bool
 	// since is when a task was first seen running.
 	since map[string]time.Time
-	said  map[string]bool
+	// settled are the nodes whose state has been said; it is not looked at again.
+	settled map[string]NodeState
 }
 
 // watch waits until every node's state is settled, the time is over or the
 // operator stops it, and says each node's when it is known.
 func (s *Swarm) watch(ctx context.Context, h *held, p Plan) ([]NodeState, error) {
-	w := &watcher{Swarm: s, held: h, plan: p, since: map[string]time.Time{}, said: map[string]bool{}}
+	w := &watcher{Swarm: s, held: h, plan: p, since: map[string]time.Time{}, settled: map[string]NodeState{}}
 	limit, cancel := context.WithTimeout(ctx, s.wait())
 	defer cancel()
 	var last []NodeState
@@ -76,7 +77,7 @@ func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
 	if w.old == nil {
 		w.old = map[string]bool{}
 		for _, t := range tasks {
-			w.old[t.ID] = terminal(t.Status.State) && !w.held.changed
+			w.old[t.ID] = terminal(t.Status.State) && !w.held.created
 		}
 	}
 	byNode := map[string][]swarm.Task{}
@@ -88,8 +89,12 @@ func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
 	}
 	var all sync.WaitGroup
 	for i := range nodes {
+		if known, ok := w.settled[nodes[i].ID]; ok {
+			nodes[i] = known
+			continue
+		}
 		nodes[i] = judge(nodes[i], byNode[nodes[i].ID], w.plan.Options.Image, w.old)
-		if nodes[i].State == Running && !w.said[nodes[i].ID] {
+		if nodes[i].State == Running {
 			since := w.firstSeen(nodes[i].task.ID)
 			all.Go(func() { w.prove(ctx, &nodes[i], since) })
 		}
@@ -143,14 +148,16 @@ func (w *watcher) tell(nodes []NodeState, end bool) bool {
 	all := true
 	for i := range nodes {
 		n := &nodes[i]
-		switch {
-		case n.State == Waiting && !end:
-			all = false
-		case !w.said[n.ID]:
-			w.said[n.ID] = true
-			w.askWhy(n)
-			w.Say(n.line(nodes))
+		if _, known := w.settled[n.ID]; known {
+			continue
 		}
+		if n.State == Waiting && !end {
+			all = false
+			continue
+		}
+		w.askWhy(n)
+		w.settled[n.ID] = *n
+		w.Say(n.line(nodes))
 	}
 	return all
 }
