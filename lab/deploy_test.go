@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -268,39 +267,49 @@ func deployNodeDown(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// TestDeployLoadsBySSH has the image on one node only. The operator has no network
-// but the engine's socket: the agents run and nobody hears them. A stand-in for the ssh client enters the node that it should log
-// in to.
+// TestDeployLoadsBySSH has the image and the binary on n1 only, and a real sshd in
+// every node: a fault on another node is pinned there, a port that is closed is
+// named, and nothing stays.
 func TestDeployLoadsBySSH(t *testing.T) {
-	l := withFairway(t, lab.Options{Name: "deployssh", Nodes: 3, Engines: []string{"20.10", "26.1", "29"}, Bare: true, Out: os.Stderr})
-	before := inventory(t, l)
-	bin := t.TempDir()
-	script := "#!/bin/sh\nunset DOCKER_HOST XDG_CONFIG_HOME\nfor a; do host=$last; last=$a; done\ncase $host in\n"
-	for _, n := range l.Nodes {
-		script += fmt.Sprintf("ops@%s) exec nsenter -t %d -m -u -n -p sh -c \"$last\";;\n", n.Addr, n.PID)
-	}
-	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script+"esac\necho \"who is $host?\" >&2; exit 255\n"), 0o755); err != nil {
+	l := withFairway(t, lab.Options{Name: "deployssh", Nodes: 3, Engines: []string{"26.1", "20.10", "29"}, Out: os.Stderr})
+	if err := l.StartSSH(t.Context(), "n1"); err != nil {
 		t.Fatal(err)
 	}
-	operator := func(args ...string) said {
-		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "unshare", append([]string{"-n", filepath.Join(l.Dir, "fairway")}, args...)...)
-		cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+l.Socket("n1"), "XDG_CONFIG_HOME="+bin, "PATH="+bin+":"+os.Getenv("PATH"))
-		var out, errs bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		_ = cmd.Run() // the exit code tells
-		return said{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	before := inventory(t, l)
+	run(t, l, "n1", "deploy", "--load", "ssh", "--ssh", "nobody@{addr}").expect(t, 1, "loaded the image on n1",
+		"loading the image on n2: log in to n2 by ssh as nobody@10.77.0.12: ", "n1 running", "n2 image missing", "n3 image missing")
+	run(t, l, "n1", "deploy", "--load", "ssh", "--ssh", "root@{addr}").expect(t, 0, "loaded the image on n2", "loaded the image on n3",
+		"n2 running", "n3 running")
+	closedPort(t, l)
+	d, err := l.Break(t.Context(), "fdb-missing", lab.DrawOptions{Seed: 1, Node: "n2"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	operator("deploy", "--load", "ssh", "--ssh", "nobody@{addr}").expect(t, 1, "loaded the image on n1", "loading the image on n2: log in to n2 by ssh as nobody@10.77.0.12: who is nobody@10.77.0.12?",
-		"n2 image missing", "n3 image missing")
-	operator("deploy", "--load", "ssh", "--ssh", "ops@{addr}").expect(t, 1, "loaded the image on n2", "loaded the image on n3",
-		"n2 running, but it does not answer", "see that TCP port 9747 of n2 is open from here")
-	operator("remove").expect(t, 0, "removed the service", "removed 3 secrets", "removed the key")
+	a := fairwayWith(t, l, "n1", []string{"HOME=/root"}, question...)
+	if a.code != 3 || len(a.Causes) != 1 || a.Causes[0].ID != "fdb-missing" || a.Causes[0].Node != d.Node {
+		t.Errorf("exit %d, causes %+v, gaps %+v; want fdb-missing on %s", a.code, a.Causes, a.Gaps, d.Node)
+	}
+	if _, err := l.Heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, l, "n1", "remove").expect(t, 0, "removed the service", "removed 3 secrets", "removed the key")
 	asBefore(t, l, before)
 	for _, n := range l.Nodes {
 		if left, err := l.Exec(t.Context(), n.Name, "sh", "-c", "ls /tmp | grep fairway || true"); err != nil || left != "" {
 			t.Errorf("left on %s: %s (%v)", n.Name, left, err)
 		}
+	}
+}
+
+func closedPort(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	rule := []string{"iptables", "-I", "INPUT", "-p", "tcp", "--dport", "9747", "-j", "DROP"}
+	if _, err := l.Exec(t.Context(), "n3", rule...); err != nil {
+		t.Fatal(err)
+	}
+	run(t, l, "n1", "deploy").expect(t, 1, "n2 running", "n3 running, but it does not answer", "see that TCP port 9747 of n3 is open from here", "1 of 3 nodes: n3")
+	rule[1] = "-D"
+	if _, err := l.Exec(t.Context(), "n3", rule...); err != nil {
+		t.Fatal(err)
 	}
 }
