@@ -59,6 +59,8 @@ func Faults() []Fault {
 		underlayVXLANWire(),
 		vxlanPortClash(),
 		kernelVXLANRegression(),
+		nicTxChecksumOffload(),
+		gossipUDPBlocked(),
 		gossipBlocked(),
 		taskNotRunningCrash(),
 		taskNotRunningImage(),

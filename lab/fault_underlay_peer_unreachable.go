@@ -64,7 +64,10 @@ func underlayPeerCable() Fault {
 			}
 			return l.expectPeers(ctx, d)
 		},
-		Want: wantPeerGone,
+		// Who looks from one node only cannot say which end it is; who looks from all says it is the peer.
+		Want: func(_ *Lab, d *Draw) Want {
+			return d.ask(Cause{ID: "underlay-peer-unreachable", Kind: "node", Name: d.Peer})
+		},
 	}
 }
 

@@ -1,0 +1,61 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// gossipUDPBlocked takes UDP from another node's gossip. Nothing happens until something changes: then that node only hears
+// of it when it exchanges everything with another over TCP, every 30 s. So the fault waits for one such exchange to pass and
+// starts a service right after it.
+func gossipUDPBlocked() Fault {
+	return Fault{
+		ID:    "gossip-udp-blocked",
+		Doc:   "another node's own firewall drops gossip's UDP and not its TCP: news of a task comes up to half a minute late",
+		Layer: "C",
+		Break: func(ctx context.Context, l *Lab, d *Draw) error {
+			if err := l.insertRulesOn(ctx, d, d.Peer, "INPUT -p udp --dport 7946 -j DROP"); err != nil {
+				return err
+			}
+			news, err := l.startExtra(ctx, l.extraService("news", d.Node, []string{d.Network}))
+			if err != nil {
+				return err
+			}
+			if err := l.expectHeard(ctx, d, news, 50*time.Second); err != nil {
+				return err
+			}
+			late, err := l.startExtra(ctx, l.extraService("api", d.Node, []string{d.Network}, "-http", ":8080"))
+			if err != nil {
+				return err
+			}
+			time.Sleep(time.Second) // gossip by UDP takes 0.2 s
+			if heard, err := l.heard(ctx, d, late); heard || err != nil {
+				return fmt.Errorf("%s heard of %s at once: %w", d.Peer, late.Name, err)
+			}
+			return nil
+		},
+		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
+			if err := l.deleteRules(ctx, d); err != nil {
+				return err
+			}
+			return l.removeExtras(ctx)
+		},
+		Want: func(_ *Lab, d *Draw) Want {
+			return d.askExtra("api", Cause{ID: "gossip-udp-blocked", Node: d.Peer, Kind: "node", Name: d.Peer})
+		},
+	}
+}
+
+// heard: the peer's engine has rows for a task.
+func (l *Lab) heard(ctx context.Context, d *Draw, t Task) (bool, error) {
+	rows, err := l.Neighbours(ctx, d.Peer, d.Network)
+	at := t.Addrs[d.Network]
+	return at != (netip.Addr{}) && slices.ContainsFunc(rows, func(r Neighbour) bool { return r.IP == at }), err
+}
+
+func (l *Lab) expectHeard(ctx context.Context, d *Draw, t Task, wait time.Duration) error {
+	return poll(ctx, wait, d.Peer+" to hear of "+t.Name, func() (bool, error) { return l.heard(ctx, d, t) })
+}
