@@ -124,7 +124,16 @@ func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
 		id := fact.ServiceID(f.Subject.ID)
 		return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)
 	}
-	return f.Node == "" || slices.Contains(from, f.Node) || slices.Contains(to, f.Node)
+	return f.Node == "" || slices.Contains(from, f.Node) || slices.Contains(to, f.Node) || restless(s, sc, f.Node)
+}
+
+// restless: a node that went down holds no end any more; its tasks of the
+// question's services are not at rest.
+func restless(s *fact.Snapshot, sc *expect.Scope, node string) bool {
+	return s.Wanted != nil && slices.ContainsFunc(s.Wanted.Tasks, func(t fact.Task) bool {
+		ours := slices.Contains(sc.FromServices, t.ServiceID) || slices.Contains(sc.ToServices, t.ServiceID)
+		return ours && t.Node != "" && !t.Terminal() && expect.NodeName(s, t.Node) == node
+	})
 }
 
 // endOnPath: a finding about an end counts where that end is, or on a node that
