@@ -45,9 +45,9 @@ func staleNetns(in *In) []Finding {
 				out = append(out, in.second(node, net, ns))
 			case net == nil && clash[ns.Name] != nil:
 				out = append(out, in.leftover(node, ns, clash[ns.Name], Proof))
-			case net == nil && inhabited(ns) && !in.moving(node, ns):
+			case net == nil && holdsVNI(ns) && !in.moving(node, ns):
 				out = append(out, in.leftover(node, ns, nil, Hint))
-			case net != nil && !net.Instantiated && inhabited(ns) && !in.moving(node, ns):
+			case net != nil && !net.Instantiated && holdsVNI(ns) && !in.moving(node, ns):
 				out = append(out, in.leftover(node, ns, &net.Network, Hint))
 			}
 		}

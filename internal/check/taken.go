@@ -113,6 +113,13 @@ func (f *Finding) suffer(tasks []*fact.Task) {
 // inhabited: something an overlay is made of is in the namespace.
 func inhabited(ns *fact.NetNS) bool { return parts(ns) != "nothing" }
 
+// holdsVNI: a vxlan link is in the namespace, and takes its number. Without one a
+// leftover is in nobody's way: the engine leaves one whenever it could not build
+// an overlay (seen on 20.10 to 29).
+func holdsVNI(ns *fact.NetNS) bool {
+	return slices.ContainsFunc(ns.Links, func(l fact.Link) bool { return l.VXLAN != nil })
+}
+
 func parts(ns *fact.NetNS) string {
 	var out []string
 	for _, l := range ns.Links {
