@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -34,6 +35,9 @@ func vtepSource(in *In) []Finding {
 			continue
 		}
 		own, said := in.ownVTEP(node)
+		if !own.IsValid() && !slices.Contains(expect.PathNodes(in.Scope), node.ID) {
+			continue // it holds no end, so nobody speaks of it
+		}
 		if !own.IsValid() {
 			in.Blind("%s: nobody says by which address its peers know it", node.Name)
 			continue

@@ -157,9 +157,13 @@ func (r *KernelRequest) anyRunning() bool {
 	return slices.ContainsFunc(r.Engine.Containers, func(c fact.Container) bool { return c.State == "running" })
 }
 
-// nobodys: no container and no network is known to be behind that name.
+// nobodys: no container is behind that name, and no network that this node
+// takes part in. The engine leaves the files of what ended for about a minute.
 func (r *KernelRequest) nobodys(name string) bool {
-	role, _ := r.role(name)
+	role, network := r.role(name)
+	if n := r.Engine.Network(network); role == fact.RoleOverlay || role == fact.RoleLB {
+		return n == nil || !n.Instantiated
+	}
 	return len(r.inside(name)) == 0 && (role == fact.RoleOther || role == fact.RoleContainer)
 }
 

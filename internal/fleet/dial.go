@@ -67,6 +67,9 @@ func (r *remote) Close() error {
 func call[T any](ctx context.Context, r *remote, method string, question any) (*T, error) {
 	var out T
 	content, err := r.ask(ctx, method, question)
+	for tries := 0; errors.Is(err, errBusy) && tries < 3 && pause(ctx, busyFor); tries++ {
+		content, err = r.ask(ctx, method, question)
+	}
 	if err == nil {
 		err = modest(content, maxAnswerParts)
 	}
@@ -77,6 +80,22 @@ func call[T any](ctx context.Context, r *remote, method string, question any) (*
 		return nil, fmt.Errorf("ask %s to %s: %w", r.name, method, err)
 	}
 	return &out, nil
+}
+
+// errBusy is an agent's word that it has enough to do for this second.
+var errBusy = errors.New("too many requests at once")
+
+// busyFor is how long to leave a busy agent alone; it counts by the second.
+const busyFor = 1100 * time.Millisecond
+
+// pause waits and reports whether it was left in peace.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // ask returns the body of an answer.
@@ -101,6 +120,8 @@ func (r *remote) ask(ctx context.Context, method string, question any) ([]byte, 
 		return nil, fmt.Errorf("its answer broke off: %w", plain(ctx, err))
 	case len(content) > MaxAnswer:
 		return nil, fmt.Errorf("its answer is larger than %d MiB", MaxAnswer>>20)
+	case res.StatusCode == http.StatusTooManyRequests:
+		return nil, fmt.Errorf("%w: %s", errBusy, reason(res, content))
 	case res.StatusCode != http.StatusOK:
 		return nil, errors.New(reason(res, content))
 	}
