@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -85,8 +86,14 @@ func (r report) missed(want []Cause) string {
 	return ""
 }
 
+// pairs are causes between two nodes: which end comes first depends on whose view there is.
+var pairs = []string{"underlay-vxlan-udp-blocked", "underlay-peer-unreachable", "underlay-mtu-blackhole", "vxlan-port-clash-hypervisor"}
+
 // is compares a wanted cause with one that was reported; what is not wanted is not compared.
 func (c Cause) is(got Cause) bool {
+	if slices.Contains(pairs, c.ID) && c.Peer != "" && got.Node == c.Peer && got.Peer == c.Node {
+		got.Node, got.Peer = c.Node, c.Peer
+	}
 	for _, f := range [][2]string{{c.ID, got.ID}, {c.Node, got.Node}, {c.Network, got.Network}, {c.Kind, got.Kind},
 		{c.Name, got.Name}, {c.Peer, got.Peer}} {
 		if f[0] != "" && f[0] != f[1] {
