@@ -18,11 +18,11 @@ var Gossip7946Blocked = &Check{
 		Cause: "Engines tell each other where tasks are on port 7946, TCP and UDP. A firewall drops it: after some six seconds each side takes the other for dead and deletes its names, " +
 			"neighbour and forwarding rows. Managers use another port (2377), so they see nothing wrong.",
 		ByHand: "`docker network inspect -v NETWORK`: the peer is missing in Peers, its tasks in Services. `nc -z PEER 7946` from the host. The engine's log says \"Marking … as failed, suspect timeout reached\".",
-		Relief: "Let the port in and out on both nodes, before any other rule; names and rows are back within seconds.",
+		Relief: "Let the port in and out, both as source and as target, where it is dropped, or on both nodes where nobody can tell, before any other rule; names and rows are back within seconds. The same commands with -D take the rules back.",
 		Fix:    "Open 7946, TCP and UDP, among all nodes, workers too, in host firewalls and security groups.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
-	Because: []string{"underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands", "advertise-addr-wrong", "rp-filter-strict"},
+	Because: []string{"underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands", "duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
 	Run:     gossipBlocked,
 }
 
@@ -37,6 +37,9 @@ func gossipBlocked(in *In) []Finding {
 			p := pair{Node: node, Peer: peer}
 			lost, known := in.forgotten(node, &p)
 			switch {
+			case known && in.gossipClosed(&p):
+				p.Tasks = nil
+				bad = append(bad, p)
 			case known:
 				good = append(good, p)
 			case len(lost) > 0 && in.gossipSilent(&p):
@@ -47,10 +50,12 @@ func gossipBlocked(in *In) []Finding {
 	}
 	var out []Finding
 	for _, f := range in.blame(bad, good) {
-		f.Probed = true
+		f.Probed = slices.ContainsFunc(f.Pairs, func(p pair) bool { return len(p.Tasks) > 0 })
 		f.Message = fmt.Sprintf("no gossip (TCP %d) between %s, which the managers call ready: their names and rows are gone", expect.GossipPort, f.between())
-		f.Confirm = fmt.Sprintf("on %s: nc -zvw2 %s %d; iptables -nvL | grep %d", f.Pairs[0].Node.Name, f.Pairs[0].Peer.Addr, expect.GossipPort, expect.GossipPort)
-		f.Relief = f.onEach(fmt.Sprintf("for p in tcp udp; do for c in INPUT OUTPUT; do iptables -I $c -p $p --dport %d -j ACCEPT; done; done", expect.GossipPort))
+		if !f.Probed { // the port alone: two looks must see it
+			f.Message = fmt.Sprintf("TCP %d is closed between %s, one way at least: they still gossip by other ways, but news of tasks comes late or gets lost", expect.GossipPort, f.between())
+		}
+		f.Confirm, f.Relief = in.gossipCommands(&f)
 		out = append(out, f.Finding)
 	}
 	return out

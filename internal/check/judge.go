@@ -32,8 +32,11 @@ type judge struct {
 	sc *expect.Scope
 
 	causes, elsewhere, settling []*located
-	answers                     []CheckAnswer
-	confirmed                   []fact.TCPProbe
+	// once are findings that a second look would have confirmed or not, had the
+	// operator not stopped it.
+	once      []*located
+	answers   []CheckAnswer
+	confirmed []fact.TCPProbe
 }
 
 func (j *judge) judge(checks []*Check) {
@@ -43,14 +46,17 @@ func (j *judge) judge(checks []*Check) {
 		found := 0
 		for i := range r.findings {
 			f := &located{Finding: r.findings[i], check: r.check, rank: rank}
-			if settle(j.s, &f.Finding, before[r.check.ID]) != keep {
+			switch sure := settle(j.s, &f.Finding, before[r.check.ID]); {
+			case sure == keep:
+				kept = append(kept, f)
+				found++
+			case sure == lookAgain && interrupted(j.s) != "":
+				j.once = append(j.once, f)
+			default:
 				j.settling = append(j.settling, f)
-				continue
 			}
-			kept = append(kept, f)
-			found++
 		}
-		j.answers = append(j.answers, answer(&r, found))
+		j.answers = append(j.answers, answer(j.s, &r, found))
 	}
 	for _, f := range fold(j.s, kept) {
 		if j.onPath(f) {
@@ -93,12 +99,14 @@ func (j *judge) earlierKeys(checks []*Check) map[string]map[string]bool {
 	return out
 }
 
-func answer(r *result, found int) CheckAnswer {
+func answer(s *fact.Snapshot, r *result, found int) CheckAnswer {
 	a := CheckAnswer{ID: r.check.ID, Answer: OK}
 	switch {
 	case found > 0:
 		a.Answer = Failed
 		a.Reason = r.findings[0].Message
+	case len(r.findings) > 0 && interrupted(s) != "":
+		a.Answer, a.Reason = Unknown, "seen once, not confirmed: "+r.findings[0].Message
 	case len(r.findings) > 0:
 		a.Answer, a.Reason = Unknown, "settling: "+r.findings[0].Message
 	case len(r.blind) > 0:
@@ -119,8 +127,9 @@ func (j *judge) report() *Report {
 	s := j.s
 	r := &Report{Format: ReportFormat, Tool: Tool{Name: "fairway", Version: s.Tool}, Taken: s.Taken.UTC(),
 		Question: j.question(), Checks: j.answers,
-		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling),
+		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling), Unconfirmed: j.written(j.once),
 		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(),
+		Nodes: j.nodes(), Untried: j.untried(),
 	}
 	r.Work = Work{Connections: s.Seen.Made, Lookups: len(s.Seen.DNS), Echoes: len(s.Seen.MTU), Looks: 1}
 	if s.Earlier != nil {
@@ -153,38 +162,22 @@ func (j *judge) verdict(r *Report) Verdict {
 	if firm || len(j.confirmed) > 0 {
 		return VerdictFailed
 	}
-	if len(r.Causes) > 0 || len(r.Settling) > 0 || len(r.Gaps) > 0 ||
+	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || len(r.Gaps) > 0 || j.closedPeer() != "" ||
 		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
 		return VerdictUnknown
 	}
 	return VerdictOK
 }
 
-func (j *judge) summary(r *Report) string {
-	tried, open := 0, 0
-	for _, p := range j.s.Seen.TCP {
-		tried++
-		if p.Outcome == fact.Open {
-			open++
+// closedPeer is a connection between two hosts that failed, in one clause: a
+// port that Swarm needs. Empty where all got through.
+func (j *judge) closedPeer() string {
+	for _, p := range j.s.Seen.Peers {
+		if failed(p.Outcome) {
+			return fmt.Sprintf("%s → %s (%s, TCP %d): %s", p.Node, expect.NodeName(j.s, p.Peer), p.What, p.Target.Port(), p.Outcome)
 		}
 	}
-	done := fmt.Sprintf("%d of %d connections open", open, tried)
-	if tried == 0 {
-		done = "no connection was tried"
-	}
-	switch {
-	case len(r.Causes) > 0:
-		more := ""
-		if n := len(r.Causes) - 1; n > 0 {
-			more = fmt.Sprintf(" (and %d more %s)", n, plural(n, "cause", "causes"))
-		}
-		return r.Causes[0].Message + more
-	case len(j.confirmed) > 0:
-		return "reproduced, unexplained: " + done + "; " + j.ruledOut(r)
-	case r.Verdict == VerdictUnknown:
-		return "nothing wrong found, but not everything could be seen: " + done
-	}
-	return "nothing is wrong: " + done
+	return ""
 }
 
 func (j *judge) ruledOut(r *Report) string {

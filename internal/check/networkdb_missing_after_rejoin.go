@@ -20,7 +20,7 @@ var NetworkDBMissing = &Check{
 			"Engines 29.0.0 to 29.7.2 do so (moby#53141); on others an entry is lost more rarely.",
 		ByHand: "`docker network inspect -v NETWORK` on every node: the task is missing in Services, its node is among Peers.",
 		Relief: "Have the entry made anew: `docker service update --force SERVICE`.",
-		Fix:    "Upgrade engines 29.0.0 to 29.7.2 to one with moby#53142; keep port 7946 open, TCP and UDP.",
+		Fix:    "Keep port 7946 open, TCP and UDP, so that no node is taken for away. Only engines 29.0.0 to 29.7.2 lose entries by a known fault: upgrade those to one with moby#53142.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
 	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
@@ -57,7 +57,7 @@ func (in *In) whoTells(t *fact.Task, net fact.NetworkID) (lacking, holding []*fa
 		if e == nil || node.Engine == nil || e.Ingress || node.ID != t.Node && !in.lists(e, t.Node) {
 			continue
 		}
-		deaf := slices.ContainsFunc(in.portProbes(t.Node, "gossip"), func(p fact.PeerProbe) bool { return p.Node == node.Name && p.Outcome != fact.Open })
+		deaf := in.gossipFails(node.ID, t.Node)
 		told := slices.ContainsFunc(believedOn(e), func(b fact.BelievedTask) bool {
 			n, ok := expect.ParseTaskName(b.Name)
 			return ok && n.Task == t.ID
@@ -77,10 +77,8 @@ func (in *In) missingEntry(t *fact.Task, net fact.NetworkID, lacking, holding []
 	f := Finding{Certainty: Strong, Node: owner, Network: net, Subject: TaskSubject(t), Nodes: []fact.NodeID{t.Node},
 		Message: fmt.Sprintf("gossip tells %s nothing of %s on %s, which runs on %s and is well", listed(slices.Sorted(slices.Values(hostNames(lacking)))), expect.ShortName(t), in.NetworkName(net), owner),
 		Confirm: fmt.Sprintf("on %s: docker network inspect -v %s | grep %s", slices.Sorted(slices.Values(hostNames(lacking)))[0], in.NetworkName(net), t.ID),
-		Relief:  "docker service update --force " + cmp.Or(t.Service, "SERVICE"), Impact: "all tasks of " + t.Service}
-	if len(lacking) == 1 && lacking[0].ID != t.Node {
-		f.Node, f.Peer = lacking[0].Name, owner // the others know it
-	}
+		Relief:  "docker service update --force " + quoted(cmp.Or(t.Service, "SERVICE")), Impact: "all tasks of " + t.Service,
+		Fix: "No fault of these engines is known to do this. If it comes back after the update, drain and restart the engine of " + owner + ", and keep port 7946 open, TCP and UDP."}
 	for _, n := range slices.Concat(lacking, holding) {
 		e := in.joined(n.ID, net)
 		ev := Evidence{fmt.Sprintf("%s: services of %s", n.Name, e.Name), expect.NameOf(t), "not there; its node is among the peers"}

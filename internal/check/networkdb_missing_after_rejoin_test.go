@@ -3,6 +3,7 @@ package check_test
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"fairway/internal/check"
@@ -36,17 +37,17 @@ func TestNetworkDBMissing(t *testing.T) {
 		{name: "one node lacks it, and its names too", mutate: func(s *fact.Snapshot) {
 			untold(s, 2, 1)
 			unnamed(s, 1, 2)
-		}, want: want{id: id, node: "n1", peer: "n2", subject: string(facttest.Api(2)), certainty: check.Strong}},
+		}, want: want{id: id, node: "n2", subject: string(facttest.Api(2)), certainty: check.Strong}},
 		{name: "one node lacks it, nobody asked for names", mutate: twice(func(s *fact.Snapshot) {
 			untold(s, 2, 1)
 			s.Seen.DNS = nil
-		}), want: want{id: id, node: "n1", peer: "n2", certainty: check.Strong}},
+		}), want: want{id: id, node: "n2", certainty: check.Strong}},
 		{name: "all lack it: its own node has to say it again", mutate: twice(func(s *fact.Snapshot) { untold(s, 2, 1, 2, 3) }),
 			want: want{id: id, node: "n2", certainty: check.Strong}},
 		{name: "an engine known for it", mutate: twice(func(s *fact.Snapshot) {
 			untold(s, 2, 1)
 			facttest.NodeOf(s, 1).Engine.Version = "29.3.1"
-		}), want: want{id: id, node: "n1", peer: "n2"}},
+		}), want: want{id: id, node: "n2"}},
 		{name: "one look, and no name asked", mutate: func(s *fact.Snapshot) {
 			untold(s, 2, 1)
 			s.Seen.DNS = nil
@@ -59,6 +60,10 @@ func TestNetworkDBMissing(t *testing.T) {
 		{name: "gossip with its node is blocked", mutate: func(s *fact.Snapshot) {
 			untold(s, 2, 1)
 			failPeer(s, 1, 2, "gossip", fact.Timeout)
+		}, check: id, answer: check.OK},
+		{name: "gossip with its node is blocked the other way", mutate: func(s *fact.Snapshot) {
+			untold(s, 2, 1)
+			failPeer(s, 2, 1, "gossip", fact.Refused)
 		}, check: id, answer: check.OK},
 		{name: "no endpoint here", mutate: func(s *fact.Snapshot) {
 			untold(s, 2, 1)
@@ -76,6 +81,14 @@ func TestMissingEntryNamesTheBuild(t *testing.T) {
 	r := run(t, s)
 	if len(r.Causes) != 1 || !slices.ContainsFunc(r.Causes[0].Evidence, func(e check.Evidence) bool { return e.Got == "29.0.0-beta.24" }) {
 		t.Errorf("causes %+v, want one that names the engine's build", r.Causes)
+	}
+}
+
+func TestMissingEntryBlamesNoOtherBuild(t *testing.T) {
+	s := facttest.Healthy()
+	again(s, func(s *fact.Snapshot) { untold(s, 2, 1) })
+	if c := run(t, s).Causes[0]; strings.Contains(c.Fix, "29.0.0") || strings.Contains(c.Fix, "pgrade") {
+		t.Errorf("fix %q, but no engine in that range is there", c.Fix)
 	}
 }
 
