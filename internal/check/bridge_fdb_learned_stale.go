@@ -22,7 +22,7 @@ var BridgeFDBLearnedStale = &Check{
 		Fix:    "Wait, or make the container send something (a ping to its gateway). If it comes back, two have the same MAC address, or frames loop back.",
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB, fact.KindTCP},
-	Because: []string{"duplicate-mac", "duplicate-ip-or-vip"},
+	Because: []string{"duplicate-mac", "duplicate-ip-or-vip", "duplicate-node-identity"},
 	Run:     learnedStale,
 }
 

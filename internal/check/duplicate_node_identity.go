@@ -49,7 +49,7 @@ func duplicateNodes(in *In) []Finding {
 				out = append(out, in.alike(a, b)...)
 			}
 		}
-		out = append(out, in.twoNames(b)...)
+		out = append(append(out, in.usurped(b)...), in.twoNames(b)...)
 	}
 	return out
 }
@@ -68,13 +68,14 @@ func (in *In) alike(a, b *fact.Node) []Finding {
 	if a.Engine.ID == b.Engine.ID && a.Engine.ID != "" {
 		same(Hint, "engine ID", a.Engine.ID) // a clone; Swarm itself does not use it
 	}
-	x, y := in.underlay(a, a.ID), in.underlay(b, b.ID)
-	for _, at := range slices.Concat(in.underlay(a, b.ID), in.underlay(b, a.ID)) { // the other's address
-		same(Proof, "address", at.Addr.Addr().String())
-	}
-	for i := range min(len(x), len(y)) {
-		if x[i].MAC == y[i].MAC && !x[i].MAC.IsZero() && x[i].Addr.Masked() == y[i].Addr.Masked() {
-			same(Proof, "MAC address in "+x[i].Addr.Masked().String(), x[i].MAC.String()+", on "+x[i].Link+" and "+y[i].Link)
+	for _, x := range in.underlay(a, a.ID) {
+		for _, y := range in.underlay(b, b.ID) {
+			switch {
+			case x.Addr.Addr() == y.Addr.Addr():
+				same(Proof, "address", x.Addr.Addr().String())
+			case x.MAC == y.MAC && !x.MAC.IsZero() && x.Addr.Masked() == y.Addr.Masked():
+				same(Proof, "MAC address in "+x.Addr.Masked().String(), x.MAC.String()+", on "+x.Link+" and "+y.Link)
+			}
 		}
 	}
 	if len(f.Evidence) == 0 {

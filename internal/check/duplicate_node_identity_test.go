@@ -24,6 +24,14 @@ func TestDuplicateNodeIdentity(t *testing.T) {
 			lo := facttest.NodeOf(s, 3).Kernel.Host().LinkNamed("lo")
 			lo.Addrs = append(lo.Addrs, netip.PrefixFrom(facttest.VTEP(2), 32))
 		}, want: w},
+		{name: "this node has it, and nobody looked at the other", mutate: oneSeen(func(s *fact.Snapshot) {
+			lo := facttest.NodeOf(s, 1).Kernel.Host().LinkNamed("lo")
+			lo.Addrs = append(lo.Addrs, netip.PrefixFrom(facttest.VTEP(2), 32))
+			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
+		}), want: want{id: id, node: "n1", peer: "n2", certainty: check.Proof}, explain: 1},
+		{name: "the managers see others at the address of their gateway, a node", mutate: func(s *fact.Snapshot) {
+			s.Wanted.Node(facttest.Node(3)).Addr = facttest.VTEP(1)
+		}, check: id, answer: check.OK},
 		{name: "one engine ID: a clone that does no harm yet", mutate: func(s *fact.Snapshot) {
 			facttest.NodeOf(s, 3).Engine.ID = facttest.NodeOf(s, 2).Engine.ID
 		}, want: want{id: id, node: "n3", peer: "n2", certainty: check.Hint}},

@@ -14,7 +14,7 @@ import (
 func (in *In) addrsOf(id fact.NodeID) []netip.Addr {
 	var out []netip.Addr
 	add := func(a netip.Addr) {
-		if a.IsValid() && !a.IsUnspecified() && !slices.Contains(out, a) {
+		if a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
