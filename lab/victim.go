@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
 )
 
 // victim draws the peer again: a node whose engine or whose way to the managers may suffer. It is neither the drawn node
@@ -96,4 +97,35 @@ func (l *Lab) expectForgotten(ctx context.Context, node, peer, network string, l
 		out, err := l.Exec(ctx, node, "curl", "-sS", "-m", "5", "--unix-socket", "/var/run/docker.sock", "http://engine/networks/"+network+"?verbose=true")
 		return err == nil && !strings.Contains(out, fmt.Sprintf("%q", p.Addr)), err
 	})
+}
+
+// aged waits until a task has run for so long.
+func (l *Lab) aged(ctx context.Context, t Task, age time.Duration) error {
+	return poll(ctx, age+10*time.Second, t.Name+" to have run for "+age.String(), func() (bool, error) {
+		api, _, err := l.Manager(ctx)
+		if err != nil {
+			return false, err
+		}
+		res, err := api.TaskInspect(ctx, t.ID, client.TaskInspectOptions{})
+		if err != nil {
+			return false, err
+		}
+		last := res.Task.Status.Timestamp
+		if res.Task.UpdatedAt.After(last) {
+			last = res.Task.UpdatedAt
+		}
+		return time.Since(last) > age, nil
+	})
+}
+
+// updated waits until a service's update is over.
+func (l *Lab) updated(ctx context.Context, name string) error {
+	err := poll(ctx, 60*time.Second, "the update of "+name+" to be over", func() (bool, error) {
+		s, err := l.service(ctx, name)
+		return err == nil && s.UpdateStatus != nil && s.UpdateStatus.State == swarm.UpdateStateCompleted, err
+	})
+	if err != nil {
+		return err
+	}
+	return l.Settle(ctx, time.Minute)
 }
