@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -54,14 +53,23 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 	}
 	progress("something is wrong; looking a second time, to be sure")
 	if !rest(ctx, secondLook-l.now().Sub(first.Taken)) {
-		return first, nil
+		return stopped(first, beforeSecond), nil
 	}
 	second := l.once(ctx)
 	if ctx.Err() != nil {
-		return first, nil
+		return stopped(first, beforeSecond), nil
 	}
 	second.Earlier = first
 	return second, nil
+}
+
+const beforeSecond = "interrupted before the second look"
+
+// stopped notes that the operator did not let it finish.
+func stopped(s *fact.Snapshot, why string) *fact.Snapshot {
+	s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: why, Do: "run it again and let it finish"})
+	fact.Tidy(s)
+	return s
 }
 
 // rest waits and reports whether it was left in peace.
@@ -80,8 +88,7 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	s := &fact.Snapshot{Format: fact.Format, Tool: l.tool, Taken: l.now(), Question: l.question}
 	defer func() {
 		if ctx.Err() != nil {
-			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted,
-				Reason: "stopped before everything was looked at", Do: "run it again and let it finish"})
+			stopped(s, "interrupted before everything was looked at")
 		}
 		fact.Tidy(s)
 	}()
@@ -321,88 +328,6 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 		gather(s, name, a.Answer)
 	}
 	sortSeen(&s.Seen)
-}
-
-// partOf is what one node is to send.
-func partOf(p *expect.Plan, node string) fact.Seen {
-	var out fact.Seen
-	for _, x := range p.TCP {
-		if x.From.Node == node {
-			out.TCP = append(out.TCP, x)
-		}
-	}
-	for _, x := range p.DNS {
-		if x.From.Node == node {
-			out.DNS = append(out.DNS, x)
-		}
-	}
-	for _, x := range p.MTU {
-		if x.From.Node == node {
-			out.MTU = append(out.MTU, x)
-		}
-	}
-	for _, x := range p.Peers {
-		if x.Node == node {
-			out.Peers = append(out.Peers, x)
-		}
-	}
-	return out
-}
-
-func spaces(k *fact.Kernel) []fleet.Space {
-	var out []fleet.Space
-	for _, ns := range k.Namespaces {
-		out = append(out, fleet.Space{Name: ns.Name, Inode: ns.Inode, Role: ns.Role})
-	}
-	return out
-}
-
-func noProbes(node string, err error) []fact.Gap {
-	var out []fact.Gap
-	for _, k := range []fact.Kind{fact.KindTCP, fact.KindDNS, fact.KindMTU, fact.KindUnderlay} {
-		out = append(out, fact.Gap{Node: node, Kind: k, Class: fact.ClassGarbled, Reason: err.Error()})
-	}
-	return out
-}
-
-// gather adds a node's results; what it says of other nodes does not count.
-func gather(s *fact.Snapshot, node string, a *fleet.ProbeAnswer) {
-	for _, p := range a.Seen.TCP {
-		p.From.Node = node
-		s.Seen.TCP = append(s.Seen.TCP, p)
-	}
-	for _, p := range a.Seen.DNS {
-		p.From.Node = node
-		s.Seen.DNS = append(s.Seen.DNS, p)
-	}
-	for _, p := range a.Seen.MTU {
-		p.From.Node = node
-		s.Seen.MTU = append(s.Seen.MTU, p)
-	}
-	for _, p := range a.Seen.Peers {
-		p.Node = node
-		s.Seen.Peers = append(s.Seen.Peers, p)
-	}
-	s.Seen.Made += a.Seen.Made
-	for _, g := range a.Gaps {
-		g.Node = node
-		s.Gaps = append(s.Gaps, g)
-	}
-}
-
-// sortSeen puts results of nodes that answered in any order into one order.
-func sortSeen(seen *fact.Seen) {
-	from := func(a, b fact.Source) int {
-		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(string(a.Task), string(b.Task)))
-	}
-	slices.SortStableFunc(seen.TCP, func(a, b fact.TCPProbe) int { return cmp.Or(from(a.From, b.From), a.Target.Compare(b.Target)) })
-	slices.SortStableFunc(seen.DNS, func(a, b fact.DNSProbe) int { return from(a.From, b.From) })
-	slices.SortStableFunc(seen.MTU, func(a, b fact.MTUProbe) int {
-		return cmp.Or(from(a.From, b.From), netip.Addr.Compare(a.Target, b.Target))
-	})
-	slices.SortStableFunc(seen.Peers, func(a, b fact.PeerProbe) int {
-		return cmp.Or(strings.Compare(a.Node, b.Node), a.Target.Compare(b.Target))
-	})
 }
 
 // countAgain takes the second sample of every node's counters.
