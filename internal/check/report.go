@@ -47,14 +47,22 @@ type Report struct {
 	Elsewhere []Cause `json:"elsewhere"`
 	// Settling are contradictions on objects that were changing while we
 	// looked; they are no causes.
-	Settling []Cause       `json:"settling,omitempty"`
-	Tasks    []Task        `json:"tasks"`
-	Probes   []Probe       `json:"probes"`
-	DNS      []Lookup      `json:"dns"`
-	Ladders  []Ladder      `json:"mtu,omitempty"`
-	Peers    []PeerConnect `json:"peers,omitempty"`
-	Checks   []CheckAnswer `json:"checks"`
-	Gaps     []Gap         `json:"gaps"`
+	Settling []Cause `json:"settling,omitempty"`
+	// Unconfirmed are contradictions that were seen once: the run was stopped
+	// before the second look that they need; they are no causes.
+	Unconfirmed []Cause `json:"unconfirmed,omitempty"`
+	// Nodes are the host names of the nodes that were looked at.
+	Nodes []string `json:"nodes"`
+	// Untried are the nodes whose tasks of FROM could not try to connect,
+	// because nobody could enter them.
+	Untried []string      `json:"untried,omitempty"`
+	Tasks   []Task        `json:"tasks"`
+	Probes  []Probe       `json:"probes"`
+	DNS     []Lookup      `json:"dns"`
+	Ladders []Ladder      `json:"mtu,omitempty"`
+	Peers   []PeerConnect `json:"peers,omitempty"`
+	Checks  []CheckAnswer `json:"checks"`
+	Gaps    []Gap         `json:"gaps"`
 	// Work says how much was asked of the network.
 	Work Work `json:"work"`
 }

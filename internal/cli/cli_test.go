@@ -42,7 +42,7 @@ func lookAt(scenario string) cli.Looker {
 		}
 		s := facttest.Scenario(scenario)
 		if ctx.Err() != nil {
-			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "stopped before everything was looked at"})
+			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before everything was looked at"})
 		}
 		s.Question = q
 		return s, nil

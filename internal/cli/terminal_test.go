@@ -77,7 +77,7 @@ func TestStoppedRunStillReports(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	code, out, _ := run(ctx, "healthy", 0, 0, nil, "diagnose", "web", "api:8080")
-	if code != check.ExitUnknown || !strings.Contains(out, "stopped before everything was looked at") {
+	if code != check.ExitUnknown || !strings.Contains(out, "interrupted before everything was looked at: nothing wrong found until then") {
 		t.Errorf("exit %d, report:\n%s", code, out)
 	}
 }

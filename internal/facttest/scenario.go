@@ -34,6 +34,12 @@ func Scenario(name string) *fact.Snapshot {
 		young(s)
 		s.Earlier = Healthy()
 		young(s.Earlier)
+	case "interrupted":
+		dropFDB(s, 1, 2)
+		young(s)
+		Fail(s, 1, Api(2), fact.Timeout)
+		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted,
+			Reason: "interrupted before the second look", Do: "run it again and let it finish"})
 	case "unknown":
 		Miss(s, 2, fact.KindFDB)
 		Miss(s, 3, fact.KindNetworks)
@@ -49,7 +55,7 @@ func Scenario(name string) *fact.Snapshot {
 
 // Scenarios are the names that Scenario knows.
 func Scenarios() []string {
-	return []string{"healthy", "one-node", "fdb-missing", "fdb-missing-twice", "unexplained", "settling", "unknown", "managers-silent"}
+	return []string{"healthy", "one-node", "fdb-missing", "fdb-missing-twice", "unexplained", "settling", "interrupted", "unknown", "managers-silent"}
 }
 
 // dropFDB deletes node i's forwarding row for api's task k.

@@ -46,7 +46,7 @@ func fits(t interface{ Errorf(string, ...any) }, out string, most int, commands 
 // commands are the lines that a report's reader will copy.
 func commands(r *check.Report) map[string]bool {
 	out := map[string]bool{}
-	for _, list := range [][]check.Cause{r.Causes, r.Elsewhere, r.Settling} {
+	for _, list := range [][]check.Cause{r.Causes, r.Elsewhere, r.Settling, r.Unconfirmed} {
 		for _, c := range list {
 			for l := range strings.Lines(c.Relief + "\n" + c.Confirm + "\n" + c.Fix) {
 				if _, after, ok := strings.Cut(strings.TrimSpace(l), ": "); ok {

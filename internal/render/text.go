@@ -22,6 +22,7 @@ func Text(w io.Writer, r *check.Report, o Options) error {
 	for i := range t.r.Causes {
 		t.cause(i)
 	}
+	t.unconfirmed()
 	t.settling()
 	t.elsewhere()
 	t.tasks()
@@ -100,7 +101,10 @@ func (t *text) cause(i int) {
 
 // marks says in one line which cause it is, how certain, and where.
 func marks(c *check.Cause) string {
-	out := []string{c.ID, string(c.Certainty)}
+	out := []string{c.ID}
+	if c.Certainty != "" {
+		out = append(out, string(c.Certainty))
+	}
 	for _, m := range []struct{ word, value string }{{"node", c.Node}, {"peer", c.Peer}, {"network", c.Network}} {
 		if m.value != "" {
 			out = append(out, m.word+" "+m.value)
@@ -186,9 +190,24 @@ func (t *text) settling() {
 		return
 	}
 	t.section("Still settling: these were changing while fairway looked and are no causes; ask again in a moment")
-	for i := range t.r.Settling {
-		t.text(2, dim, marks(&t.r.Settling[i]))
-		t.text(2, plain, t.r.Settling[i].Message)
+	t.told(t.r.Settling)
+}
+
+func (t *text) unconfirmed() {
+	if len(t.r.Unconfirmed) == 0 {
+		return
+	}
+	t.section("Seen once, not confirmed: the run was stopped before the second look that tells whether it lasts")
+	t.told(t.r.Unconfirmed)
+}
+
+// told names contradictions that are no causes.
+func (t *text) told(list []check.Cause) {
+	for i := range list {
+		c := list[i]
+		c.Certainty = ""
+		t.text(2, dim, marks(&c))
+		t.text(2, plain, c.Message)
 	}
 }
 

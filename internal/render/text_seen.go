@@ -131,6 +131,9 @@ func (t *text) connections() {
 	}
 	total := fold(t.r.Probes, func(p *check.Probe) (string, string, bool) { return "", "", p.Outcome == fact.Open })[0]
 	t.section(fmt.Sprintf("Connections: %d of %d open", total.n, total.of))
+	if len(t.r.Untried) > 0 {
+		t.text(2, plain, "tasks on "+some(t.r.Untried)+" could not try: nobody could enter them")
+	}
 	shown := 0
 	for _, g := range fold(t.r.Probes, isOpen) {
 		if g.n == g.of {
@@ -297,11 +300,7 @@ func (t *text) checks() {
 	}
 	if unknown := of(check.Unknown); len(unknown) > 0 {
 		t.section("Not judged")
-		var items []string
-		for _, g := range unknown {
-			items = append(items, strings.Join(g.about, ", ")+": "+clip(g.says))
-		}
-		t.list(2, items, most)
+		t.list(2, t.unjudged(unknown), most)
 	}
 	if ok := of(check.OK); len(ok) > 0 && len(t.r.Causes) == 0 && t.r.Verdict != check.VerdictOK {
 		t.section("Ruled out")
@@ -309,9 +308,32 @@ func (t *text) checks() {
 	}
 }
 
+// unjudged says why checks could not be judged. Those for which a node was not
+// looked at, and nothing else is missing, are counted only: "Not seen" has said
+// the rest.
+func (t *text) unjudged(unknown []group) []string {
+	var items []string
+	n := 0
+	for _, g := range unknown {
+		if strings.HasPrefix(g.says, "not looked at: ") && !strings.Contains(g.says, "; ") {
+			n += len(g.about)
+			continue
+		}
+		items = append(items, strings.Join(g.about, ", ")+": "+clip(g.says))
+	}
+	if n > 0 {
+		seen := "could not be judged, because nodes were not looked at"
+		if len(t.r.Nodes) > 0 {
+			seen = "could be judged for " + some(t.r.Nodes) + " only"
+		}
+		items = append([]string{count(n, "cause") + " " + seen + "; -o json names them"}, items...)
+	}
+	return items
+}
+
 // isSettling: that section has already said it.
 func (t *text) isSettling(id string) bool {
-	return slices.ContainsFunc(t.r.Settling, func(c check.Cause) bool { return c.ID == id })
+	return slices.ContainsFunc(slices.Concat(t.r.Settling, t.r.Unconfirmed), func(c check.Cause) bool { return c.ID == id })
 }
 
 // clip keeps a reason that lists every node of a Swarm to three lines.
