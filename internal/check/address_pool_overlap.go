@@ -19,8 +19,9 @@ var AddressPoolOverlap = &Check{
 		Relief: "Move the services to a network with another subnet: `docker network create -d overlay --subnet 192.168.200.0/24 NEW`, `docker service update --network-add NEW --network-rm OLD SERVICE`.",
 		Fix:    "Choose pools that nobody uses: `docker swarm init --default-addr-pool` for overlays, ingress created anew with `--subnet`, `bip` and `default-address-pools` in daemon.json for bridges.",
 	},
-	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindRoutes, fact.KindResolv},
-	Run:   addressOverlap,
+	Needs:  []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindRoutes, fact.KindResolv},
+	Claims: anyFailure,
+	Run:    addressOverlap,
 }
 
 func addressOverlap(in *In) []Finding {

@@ -21,9 +21,10 @@ var AppAcceptQueueOverflow = &Check{
 		Relief: "Restart the task if its program hangs; add replicas if it is only busy.",
 		Fix:    "Find out why the program accepts slowly (blocked main thread, exhausted workers). For bursts, a larger backlog in listen() and --sysctl net.core.somaxconn for the service.",
 	},
-	Needs: []fact.Kind{fact.KindSockets},
-	Side:  ToSide,
-	Run:   queueOverflow,
+	Needs:  []fact.Kind{fact.KindSockets},
+	Side:   ToSide,
+	Claims: anyFailure,
+	Run:    queueOverflow,
 }
 
 func queueOverflow(in *In) []Finding {

@@ -19,9 +19,10 @@ var AppBoundToLoopback = &Check{
 		Relief:  "Relay from the task's address to 127.0.0.1 with socat, in its namespace.",
 		Fix:     "Have the program listen on 0.0.0.0 (or [::]): usually one setting, such as --host, --bind, HOST or listen_addresses.",
 	},
-	Needs: []fact.Kind{fact.KindSockets},
-	Side:  ToSide,
-	Run:   boundToLoopback,
+	Needs:  []fact.Kind{fact.KindSockets},
+	Side:   ToSide,
+	Claims: anyFailure,
+	Run:    boundToLoopback,
 }
 
 func boundToLoopback(in *In) []Finding {

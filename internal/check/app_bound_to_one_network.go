@@ -19,9 +19,10 @@ var AppBoundToOneNetwork = &Check{
 		Relief:  "Relay from the address that clients use to the one the program listens on with socat, in the task's namespace.",
 		Fix:     "Have the program listen on 0.0.0.0 (or [::]), not on what its host name resolves to.",
 	},
-	Needs: []fact.Kind{fact.KindSockets},
-	Side:  ToSide,
-	Run:   boundToOne,
+	Needs:  []fact.Kind{fact.KindSockets},
+	Side:   ToSide,
+	Claims: anyFailure,
+	Run:    boundToOne,
 }
 
 func boundToOne(in *In) []Finding {

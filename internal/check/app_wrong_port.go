@@ -21,9 +21,10 @@ var AppWrongPort = &Check{
 		Relief: "Let clients use the port the program listens on, or let the service publish that one.",
 		Fix:    "Make the program's port, the published port's target and what clients are told the same.",
 	},
-	Needs: []fact.Kind{fact.KindSockets},
-	Side:  ToSide,
-	Run:   appPort,
+	Needs:  []fact.Kind{fact.KindSockets},
+	Side:   ToSide,
+	Claims: anyFailure,
+	Run:    appPort,
 }
 
 func appPort(in *In) []Finding {

@@ -22,6 +22,7 @@ var AvailabilityOrPlacement = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm},
 	Because: []string{"underlay-peer-unreachable", "manager-path-2377-blocked", "dockerd-hung"},
+	Claims:  anyFailure,
 	Run:     placement,
 }
 

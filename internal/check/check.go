@@ -27,6 +27,9 @@ type Check struct {
 	// Because lists the checks whose finding, on the same objects, explains
 	// this one's.
 	Because []string
+	// Claims says which failed connections the fault can produce; nil: those that
+	// nobody answered. A refusal came from the host that was meant.
+	Claims func(*fact.TCPProbe) bool
 	// Run looks at a frozen snapshot and returns what is wrong. It is pure.
 	Run func(*In) []Finding
 }

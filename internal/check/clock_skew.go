@@ -20,8 +20,9 @@ var ClockSkew = &Check{
 		Relief: "Set the clock: `systemctl restart systemd-timesyncd`, or `chronyc makestep`.",
 		Fix:    "Run a time service on every node and watch it.",
 	},
-	Needs: []fact.Kind{fact.KindInfo},
-	Run:   clockSkew,
+	Needs:  []fact.Kind{fact.KindInfo},
+	Claims: noConnect,
+	Run:    clockSkew,
 }
 
 // Limits of clocks. swarmkit makes certificates valid from one hour before

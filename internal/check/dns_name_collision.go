@@ -22,9 +22,10 @@ var DNSNameCollision = &Check{
 		Relief: "Ask for `tasks.SERVICE` where only a container has the name, or take the name away from the one that is not meant.",
 		Fix:    "On networks that stacks share, use the full name STACK_SERVICE, and give no alias that another could have.",
 	},
-	Needs: []fact.Kind{fact.KindSwarm, fact.KindDNS, fact.KindNetworks, fact.KindContainers},
-	Side:  FromSide,
-	Run:   nameCollisions,
+	Needs:  []fact.Kind{fact.KindSwarm, fact.KindDNS, fact.KindNetworks, fact.KindContainers},
+	Side:   FromSide,
+	Claims: anyFailure,
+	Run:    nameCollisions,
 }
 
 func nameCollisions(in *In) []Finding {

@@ -25,6 +25,7 @@ var DNSResolvConfOverridden = &Check{
 	Needs:   []fact.Kind{fact.KindResolv, fact.KindContainers, fact.KindKernel},
 	Side:    FromSide,
 	Because: []string{"network-not-shared", "swarm-network-lazy-instantiation"},
+	Claims:  anyFailure,
 	Run:     resolvConf,
 }
 

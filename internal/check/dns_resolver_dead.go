@@ -25,6 +25,7 @@ var DNSResolverDead = &Check{
 	Needs:   []fact.Kind{fact.KindDNS, fact.KindSockets, fact.KindContainers},
 	Side:    FromSide,
 	Because: []string{"dockerd-hung", "dns-resolver-nat-missing", "host-starvation"},
+	Claims:  anyFailure,
 	Run:     resolverDead,
 }
 

@@ -26,6 +26,7 @@ var DNSStaleRecord = &Check{
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindDNS, fact.KindNetworks},
 	Side:    FromSide,
 	Because: []string{"networkdb-stale-entries", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung"},
+	Claims:  anyFailure,
 	Run:     staleRecords,
 }
 

@@ -22,8 +22,9 @@ var DuplicateIPOrVIP = &Check{
 		Relief: "Take the address away from the one that has it last: a task started anew gets another.",
 		Fix:    "Upgrade the managers; after restoring a Swarm from a backup start all its services anew.",
 	},
-	Needs: []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindLinks},
-	Run:   duplicates,
+	Needs:  []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindLinks},
+	Claims: anyFailure,
+	Run:    duplicates,
 }
 
 func duplicates(in *In) []Finding {

@@ -24,6 +24,7 @@ var DuplicateNodeIdentity = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindInfo, fact.KindNetworks, fact.KindLinks},
 	Because: []string{"advertise-addr-wrong"},
+	Claims:  anyFailure,
 	Run:     duplicateNodes,
 }
 

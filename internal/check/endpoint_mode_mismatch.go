@@ -25,6 +25,7 @@ var EndpointModeMismatch = &Check{
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindDNS},
 	Side:    FromSide,
 	Because: []string{"dns-resolver-dead"},
+	Claims:  anyFailure,
 	Run:     endpointMode,
 }
 

@@ -23,6 +23,7 @@ var GhostTasks = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm},
 	Because: []string{"underlay-peer-unreachable", "manager-path-2377-blocked", "dockerd-hung", "manager-quorum-lost"},
+	Claims:  anyFailure,
 	Run:     ghostTasks,
 }
 

@@ -70,8 +70,8 @@ func (j *judge) judge(checks []*Check) {
 			j.confirmed = append(j.confirmed, j.s.Seen.TCP[i])
 		}
 	}
-	sortCauses(j.causes)
-	sortCauses(j.elsewhere)
+	j.sortCauses(j.causes)
+	j.sortCauses(j.elsewhere)
 }
 
 // onPath: a root cause counts when it, or anything that follows from it, lies on
@@ -115,10 +115,18 @@ func answer(s *fact.Snapshot, r *result, found int) CheckAnswer {
 	return a
 }
 
-func sortCauses(list []*located) {
+// sortCauses puts those first that account for a failed connection, then the
+// more certain.
+func (j *judge) sortCauses(list []*located) {
 	order := []Certainty{Proof, Strong, Hint}
+	late := map[*located]int{}
+	for _, f := range list {
+		if j.idle(f) {
+			late[f] = 1
+		}
+	}
 	slices.SortStableFunc(list, func(a, b *located) int {
-		return cmp.Or(slices.Index(order, a.Certainty)-slices.Index(order, b.Certainty), a.rank-b.rank,
+		return cmp.Or(late[a]-late[b], slices.Index(order, a.Certainty)-slices.Index(order, b.Certainty), a.rank-b.rank,
 			strings.Compare(a.key(), b.key()))
 	})
 }

@@ -24,6 +24,7 @@ var NetworkDBMissing = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
 	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
+	Claims:  anyFailure,
 	Run:     missingEntries,
 }
 

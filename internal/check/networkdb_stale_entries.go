@@ -20,6 +20,7 @@ var NetworkDBStaleEntries = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
 	Because: []string{"gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
+	Claims:  anyFailure,
 	Run:     staleEntries,
 }
 

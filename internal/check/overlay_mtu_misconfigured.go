@@ -21,8 +21,9 @@ var OverlayMTUMisconfigured = &Check{
 		Relief: "Give the links the right MTU by hand; it is in force at once.",
 		Fix:    "Make the network anew with the underlay's MTU as com.docker.network.driver.mtu, move the services to it, and keep network managers away from the engine's links.",
 	},
-	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks},
-	Run:   overlayMTU,
+	Needs:  []fact.Kind{fact.KindNetworks, fact.KindLinks},
+	Claims: noConnect,
+	Run:    overlayMTU,
 }
 
 func overlayMTU(in *In) []Finding {

@@ -25,6 +25,7 @@ var TaskNotDiscoverable = &Check{
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindContainers},
 	Side:    ToSide,
 	Because: []string{"host-starvation"},
+	Claims:  anyFailure,
 	Run:     notDiscoverable,
 }
 

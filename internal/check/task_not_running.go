@@ -21,6 +21,7 @@ var TaskNotRunning = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm},
 	Because: []string{"stale-overlay-netns", "vxlan-file-exists", "ipam-exhausted", "manager-path-2377-blocked", "dockerd-hung"},
+	Claims:  anyFailure,
 	Run:     notRunning,
 }
 

@@ -23,6 +23,7 @@ var UnderlayMTUBlackhole = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindMTU},
 	Because: []string{"overlay-mtu-misconfigured", "encrypted-mtu"},
+	Claims:  noConnect,
 	Run:     mtuBlackhole,
 }
 

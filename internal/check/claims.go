@@ -1,0 +1,51 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"fairway/internal/fact"
+)
+
+// anyFailure claims refusals too: somebody else answered, or the right one did
+// not listen.
+func anyFailure(*fact.TCPProbe) bool { return true }
+
+// noConnect claims none: opening a connection takes small packets only.
+func noConnect(*fact.TCPProbe) bool { return false }
+
+// silence claims what no host answered; a firewall's rejection is one.
+func silence(p *fact.TCPProbe) bool { return p.Outcome != fact.Refused || p.ICMP != nil }
+
+func (c *Check) claims(p *fact.TCPProbe) bool {
+	if c.Claims == nil {
+		return silence(p)
+	}
+	return c.Claims(p)
+}
+
+// answersFor: a root cause, or what follows from it, accounts for a failed
+// connection.
+func (j *judge) answersFor(f *located, p *fact.TCPProbe) bool {
+	return j.accountsFor(f, p) || slices.ContainsFunc(flatten(f), func(u *located) bool { return j.accountsFor(u, p) })
+}
+
+// idle: connections failed, and the cause accounts for none of them.
+func (j *judge) idle(f *located) bool {
+	return !slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) })
+}
+
+// orphans counts the confirmed failures that no cause accounts for, in one
+// clause; empty for none.
+func (j *judge) orphans() string {
+	n := 0
+	for i := range j.confirmed {
+		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersFor(f, &j.confirmed[i]) }) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d failed %s %s explained by no cause", n, plural(n, "connection", "connections"), plural(n, "is", "are"))
+}
