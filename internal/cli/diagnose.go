@@ -36,7 +36,7 @@ func (c *command) diagnose() *cobra.Command {
 		Long: `Diagnose carries out the whole runbook for one symptom: FROM does not reach TO.
 
 FROM and TO are each a service, service.slot, a task ID (or its first eight
-characters or more) or a container. Without FROM, every service that shares a
+characters or more), a container, or the address of one on an overlay. Without FROM, every service that shares a
 network with TO is asked. Without a port, the ports that TO's tasks listen on
 and those that it publishes are tried.`,
 		Example: "  fairway diagnose web api:8080\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
@@ -104,7 +104,7 @@ func (c *command) look(ctx context.Context, q fact.Question, timeout time.Durati
 
 // notKnown adds what a name with a dot may have meant.
 func notKnown(e *expect.NameError) error {
-	if strings.Contains(e.Name, ".") && len(e.Near) == 0 && e.Why == "" {
+	if e.Outside {
 		return usagef("%w; a place outside the Swarm cannot be asked about yet", e)
 	}
 	return usageError{e}

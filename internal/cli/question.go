@@ -17,30 +17,31 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // grammar is said where an argument was not understood.
-const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID or a container"
+const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID, a container or its address on an overlay"
 
 // question reads the arguments of diagnose.
 func question(args []string) (fact.Question, error) {
 	switch {
 	case len(args) == 0:
 		return fact.Question{}, usagef("TO is missing: %s", grammar)
-	case strings.HasPrefix(args[0], ":"), strings.HasPrefix(args[len(args)-1], ":"):
+	case port(args[:1]) != "", port(args[len(args)-1:]) != "":
 		return fact.Question{}, usagef("a published port (%s) cannot be asked about yet: name the service behind it, as in `fairway diagnose web api:8080`", port(args))
 	case len(args) > 2:
 		return fact.Question{}, usagef("%d arguments are too many: %s", len(args), grammar)
 	}
 	var q fact.Question
 	if len(args) == 2 {
-		if q.From = args[0]; q.From == "" || strings.Contains(q.From, ":") {
+		if q.From = args[0]; q.From == "" || strings.Contains(q.From, ":") && !isAddress(q.From) {
 			return q, usagef("FROM %q is not a name: a port belongs to TO; %s", q.From, grammar)
 		}
 	}
 	return target(q, args[len(args)-1])
 }
 
+// port is the first argument that is a port alone.
 func port(args []string) string {
 	for _, a := range args {
-		if strings.HasPrefix(a, ":") {
+		if strings.HasPrefix(a, ":") && !isAddress(a) {
 			return a
 		}
 	}
@@ -52,7 +53,7 @@ func target(q fact.Question, to string) (fact.Question, error) {
 	if outside(to) {
 		return q, usagef("a place outside the Swarm (%s) cannot be asked about yet: %s", to, grammar)
 	}
-	name, rest, found := strings.Cut(to, ":")
+	name, rest, found := split(to)
 	q.To, q.Proto = name, "tcp"
 	if name == "" {
 		return q, usagef("TO is empty: %s", grammar)
@@ -83,15 +84,26 @@ func target(q fact.Question, to string) (fact.Question, error) {
 
 func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// outside reports whether TO is an address or a URL, which no service, task or
-// container is called by.
-func outside(to string) bool {
-	if strings.Contains(to, "://") || strings.HasPrefix(to, "[") {
-		return true
+// split takes the port off; an IPv6 address stands in brackets then.
+func split(to string) (name, rest string, found bool) {
+	if isAddress(to) {
+		return to, "", false
 	}
-	if _, err := netip.ParseAddr(to); err == nil {
-		return true
+	if inner, after, ok := strings.Cut(strings.TrimPrefix(to, "["), "]"); ok && to[0] == '[' && isAddress(inner) {
+		rest, found = strings.CutPrefix(after, ":")
+		return inner, rest, found
 	}
-	_, err := netip.ParseAddrPort(to)
+	return strings.Cut(to, ":")
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
 	return err == nil
+}
+
+// outside reports whether TO is a URL or something in brackets that is no
+// address, which no service, task or container is called by.
+func outside(to string) bool {
+	inner, after, _ := strings.Cut(strings.TrimPrefix(to, "["), "]")
+	return strings.Contains(to, "://") || strings.HasPrefix(to, "[") && (!isAddress(inner) || after != "" && after[0] != ':')
 }

@@ -16,6 +16,9 @@ func TestQuestion(t *testing.T) {
 		{[]string{"web", "api:8080"}, fact.Question{From: "web", To: "api", Port: 8080, Proto: "tcp"}},
 		{[]string{"web.2", "dns.1:53/udp"}, fact.Question{From: "web.2", To: "dns.1", Port: 53, Proto: "udp"}},
 		{[]string{"shop.example.com:65535/tcp"}, fact.Question{To: "shop.example.com", Port: 65535, Proto: "tcp"}},
+		{[]string{"10.0.1.3", "10.0.1.4:8080"}, fact.Question{From: "10.0.1.3", To: "10.0.1.4", Port: 8080, Proto: "tcp"}},
+		{[]string{"fd00::3", "[fd00::4]:53/udp"}, fact.Question{From: "fd00::3", To: "fd00::4", Port: 53, Proto: "udp"}},
+		{[]string{"::1"}, fact.Question{To: "::1", Proto: "tcp"}},
 	} {
 		if got, err := question(row.args); err != nil || got != row.want {
 			t.Errorf("%q: %+v, %v; want %+v", row.args, got, err, row.want)
@@ -26,7 +29,7 @@ func TestQuestion(t *testing.T) {
 func TestQuestionRefuses(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {":80"}, {":80", "web", "api"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
 		{"api:"}, {"api:0"}, {"api:65536"}, {"api:99999999999999999999"}, {"api:-1"}, {"api:+80"}, {"api:http"}, {"api:80/sctp"}, {"api:80/"}, {"api/udp"},
-		{"api:80:90"}, {"10.0.0.1"}, {"10.0.0.1:80"}, {"::1"}, {"[::1]:80"}, {"https://example.com"}} {
+		{"api:80:90"}, {"10.0.0.1:0"}, {"[::1]80"}, {"[api]:80"}, {"10.0.0.1:80", "api"}, {"https://example.com"}} {
 		q, err := question(args)
 		var usage usageError
 		if !errors.As(err, &usage) {

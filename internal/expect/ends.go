@@ -13,7 +13,7 @@ import (
 
 // resolve finds one end: an exact service name wins, then service.slot, a task
 // ID (or a unique start of one of at least eight characters), a container's name
-// or ID.
+// or ID, an address.
 func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
 	if svc := s.Wanted.ServiceNamed(name); svc != nil {
 		return serviceEnds(s, svc.ID), []fact.ServiceID{svc.ID}, nil
@@ -31,7 +31,47 @@ func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
 	if ends, err := byContainer(s, name); err != nil || ends != nil {
 		return ends, servicesOf(ends), err
 	}
-	return nil, nil, &NameError{What: "service, task or container", Name: name, Near: Nearest(name, Names(s))}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return byAddress(s, addr)
+	}
+	return nil, nil, unknown(s, name)
+}
+
+// unknown says what is near a name that nobody has, or which slots there are.
+func unknown(s *fact.Snapshot, name string) error {
+	e := &NameError{What: "service, task or container", Name: name}
+	i := strings.LastIndexByte(name, '.')
+	if i > 0 && s.Wanted.ServiceNamed(name[:i]) != nil {
+		e.Why = "is not known here: " + slotsOf(s, s.Wanted.ServiceNamed(name[:i]))
+		return e
+	}
+	e.Near = Nearest(name, Names(s))
+	e.Outside = len(e.Near) == 0 && i >= 0
+	return e
+}
+
+// slotsOf says in one clause which tasks of a service there are to name.
+func slotsOf(s *fact.Snapshot, svc *fact.Service) string {
+	var slots []int
+	ends := serviceEnds(s, svc.ID)
+	for _, e := range ends {
+		if n := slotOf(e); n > 0 && !slices.Contains(slots, n) {
+			slots = append(slots, n)
+		}
+	}
+	slices.Sort(slots)
+	switch n := len(slots); {
+	case len(ends) == 0:
+		return svc.Name + " has no tasks"
+	case n == 0:
+		return svc.Name + " is global: its tasks are named " + svc.Name + ".NODE-ID, or name one by its task ID"
+	case n == 1:
+		return fmt.Sprintf("%s has slot %d only", svc.Name, slots[0])
+	case slots[n-1]-slots[0] == n-1:
+		return fmt.Sprintf("%s has slots %d–%d", svc.Name, slots[0], slots[n-1])
+	default:
+		return fmt.Sprintf("%s has %d slots, %d to %d", svc.Name, n, slots[0], slots[n-1])
+	}
 }
 
 func servicesOf(ends []End) []fact.ServiceID {

@@ -82,11 +82,20 @@ func TestNearest(t *testing.T) {
 		"apl":       {"api"},
 		"fronted":   {"frontend"},
 		"frontend":  {"frontend", "front-end"},
+		"wbe":       {"web"},
+		"xyz":       nil, // nothing of three letters is near by chance
+		"abi":       {"api"},
 		"zookeeper": nil,
 	} {
 		if got := expect.Nearest(typed, known); len(got) == 0 && len(want) > 0 || len(want) > 0 && got[0] != want[0] || len(want) == 0 && len(got) > 0 {
 			t.Errorf("Nearest(%q) = %q, want %q first", typed, got, want)
 		}
+	}
+}
+
+func TestNearestSaysEachOnce(t *testing.T) {
+	if got := expect.Nearest("n9", []string{"n1", "n1", "n2", "web", "n1"}); !slices.Equal(got, []string{"n1", "n2"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -41,7 +41,8 @@ func Names(s *fact.Snapshot) []string {
 }
 
 // Nearest picks at most three names that differ from the one typed in no more
-// than a third of its letters (at least two), nearest first.
+// than a third of its letters (at least one; two that changed places count as
+// one), nearest first, each once.
 func Nearest(name string, known []string) []string {
 	type scored struct {
 		name string
@@ -49,7 +50,7 @@ func Nearest(name string, known []string) []string {
 	}
 	var near []scored
 	for _, k := range known {
-		if d := distance(name, k); d <= max(2, len(name)/3) {
+		if d := distance(name, k); d <= max(1, len(name)/3) && !slices.ContainsFunc(near, func(n scored) bool { return n.name == k }) {
 			near = append(near, scored{k, d})
 		}
 	}
@@ -61,23 +62,27 @@ func Nearest(name string, known []string) []string {
 	return out
 }
 
-// distance is Levenshtein's, over bytes; names longer than 128 are cut.
+// distance is Levenshtein's with neighbours that changed places as one step
+// (optimal string alignment), over bytes; names longer than 128 are cut.
 func distance(a, b string) int {
 	a, b = a[:min(len(a), 128)], b[:min(len(b), 128)]
-	prev := make([]int, len(b)+1)
+	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {
 		prev[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diag := prev[0]
-		prev[0] = i
+		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diag
+			cost := 0
 			if a[i-1] != b[j-1] {
-				cost++
+				cost = 1
 			}
-			diag, prev[j] = prev[j], min(cost, prev[j]+1, prev[j-1]+1)
+			row[j] = min(prev[j-1]+cost, prev[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
+		before, prev, row = prev, row, before
 	}
 	return prev[len(b)]
 }

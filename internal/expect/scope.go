@@ -64,6 +64,8 @@ type NameError struct {
 	Near []string
 	// Why replaces "is not known" when set.
 	Why string
+	// Outside: it may well be a place outside the Swarm.
+	Outside bool
 }
 
 // Error names what is near.

@@ -97,6 +97,14 @@ func TestResolve(t *testing.T) {
 			change: func(s *fact.Snapshot) {
 				s.Wanted.Services = append(s.Wanted.Services, fact.Service{ID: "empty", Name: "empty", Attached: []fact.Attachment{{Network: facttest.App}}})
 			}},
+		{name: "addresses", question: q("10.0.1.11", "10.0.1.22"), from: "web.1", to: "api.2"},
+		{name: "a container's address", change: func(s *fact.Snapshot) { addContainer(s, 2, "shell") }, question: q("10.0.1.90", "api"), from: "shell", to: "api.1 api.2 api.3"},
+		{name: "a virtual address", change: func(s *fact.Snapshot) {
+			s.Wanted.ServiceNamed("api").VIPs = []fact.VIP{{Network: facttest.App, Addr: netip.MustParsePrefix("10.0.1.30/24")}}
+		}, question: q("web.1", "10.0.1.30"), from: "web.1", to: "api.1 api.2 api.3"},
+		{name: "nobody's address", question: q("web", "192.0.2.1"), err: "belongs to no service, task or container"},
+		{name: "no such slot", question: q("web.9", "api"), err: `"web.9" is not known here: web has slots 1–3`},
+		{name: "a worker, an address", change: worker, question: q("10.0.1.11", "10.0.1.22"), from: "web.1", to: "api.2"},
 		{name: "a worker", change: worker, question: q("web", "api"), from: "web.1 web.2 web.3", to: "api.1 api.2 api.3"},
 		{name: "a worker, one slot", change: worker, question: q("web.1", "api.2"), from: "web.1", to: "api.2"},
 		{name: "a worker, a task ID", change: worker, question: q("web.1", api2), from: "web.1", to: "api.2"},
