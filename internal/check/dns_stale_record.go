@@ -20,7 +20,7 @@ var DNSStaleRecord = &Check{
 		Cause:   "An engine answers from what gossip told it. It missed that a task ended (the message was lost, or the node died with its engine), and keeps the task's address until it is told or restarted.",
 		ByHand: "`dig @127.0.0.11 tasks.SERVICE` in a container's namespace against `docker service ps SERVICE` and the tasks' addresses. " +
 			"`docker network inspect -v NETWORK` on that node says whether gossip still holds the address (Services), or only the resolver does.",
-		Relief: "Restart the engine whose answer is wrong; drain its node first. Where gossip holds the record everywhere, restart the engine that owns it.",
+		Relief: "Restart the engine whose answer is wrong; drain its node first. Where gossip holds the record, find the owner first, the node with the entry's host address, and restart that one.",
 		Fix:    "Upgrade the engines (lost deletes are rare since 18.03), and keep UDP and TCP 7946 open between all nodes.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindDNS, fact.KindNetworks},
@@ -52,26 +52,6 @@ func staleRecords(in *In) []Finding {
 	return oncePerNode(out)
 }
 
-// oncePerNode leaves one finding for a node, network and service: every
-// container there gets the same answer.
-func oncePerNode(list []Finding) []Finding {
-	var out []Finding
-	for _, f := range list {
-		i := slices.IndexFunc(out, func(o Finding) bool { return o.key() == f.key() })
-		if i < 0 {
-			out = append(out, f)
-			continue
-		}
-		out[i].Probed = out[i].Probed || f.Probed
-		for _, e := range f.Evidence {
-			if !slices.ContainsFunc(out[i].Evidence, func(o Evidence) bool { return o.Got == e.Got }) {
-				out[i].Evidence = append(out[i].Evidence, e)
-			}
-		}
-	}
-	return out
-}
-
 // nobodys reports whether no task, service or container has an address, nor had
 // it in the last minute.
 func (in *In) nobodys(net fact.NetworkID, a netip.Addr) bool {
@@ -96,10 +76,17 @@ func (in *In) nobodys(net fact.NetworkID, a netip.Addr) bool {
 }
 
 func (in *In) stale(a *asker, svc *fact.Service, net *fact.Network, addr netip.Addr) Finding {
-	f := Finding{Certainty: Proof, Node: a.Node.Name, Network: net.ID, Subject: ServiceSubject(svc), Impact: ImpactNode(a.Node.Name),
+	f := Finding{Certainty: Proof, Node: a.Node.Name, Network: net.ID, Subject: ServiceSubject(svc),
 		Message: fmt.Sprintf("tasks.%s leads from %s to %s, which no task on %s has", svc.Name, a.Node.Name, addr, net.Name),
 		Confirm: a.ask(in.netns(a), "@127.0.0.11", "tasks."+svc.Name),
-		Relief:  fmt.Sprintf("on %s: systemctl restart docker", a.Node.Name)}
+		Relief:  restartEngine(a.Node.Name), Impact: ImpactNode(a.Node.Name)}
+	if t := believedAt(a.Node.Engine.Network(net.ID), addr); t != nil {
+		owner := expect.NodeAt(in.Snapshot, t.HostIP)
+		f.Relief, f.Impact = in.disown(owner, t.HostIP)
+		if owner != "" {
+			f.Nodes = []fact.NodeID{owner}
+		}
+	}
 	for _, p := range in.Seen.TCP {
 		f.Probed = f.Probed || failed(p.Outcome) && p.From.Node == a.Node.Name && p.Target.Addr() == addr
 	}

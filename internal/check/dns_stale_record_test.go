@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,4 +66,51 @@ func TestDNSStaleRecord(t *testing.T) {
 		{name: "no failed probe: one look is not enough", mutate: func(s *fact.Snapshot) { leads(s, 1, ghost, "tasks.api") }, check: id, answer: check.Unknown},
 		{name: "no answer", mutate: func(s *fact.Snapshot) { s.Seen.DNS = nil }, check: id, answer: check.Unknown},
 	})
+}
+
+func TestStaleRecordFindsTheOwnerFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		host   netip.Addr
+		alone  bool
+		want   string
+		refuse string
+	}{
+		"seen":          {facttest.VTEP(2), false, "on n2: systemctl restart docker", "on n1: systemctl"},
+		"not looked at": {facttest.VTEP(2), true, "Find the owner first", "systemctl"},
+		"of nobody":     {netip.MustParseAddr("10.77.0.99"), false, "Find the owner first", "systemctl"},
+		"not told":      {netip.Addr{}, true, "Find the owner first", "systemctl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := facttest.Healthy()
+			if c.alone {
+				s = facttest.OneNode()
+			}
+			mutate := func(s *fact.Snapshot) {
+				nodes := []int{1, 2, 3}
+				if c.alone {
+					nodes = nodes[:1]
+				}
+				tellOf(s, c.host, nodes...)
+				leads(s, 1, ghost, "api", "tasks.api")
+				connectTo(s, 1, ghost, fact.Timeout)
+			}
+			mutate(s)
+			s.Earlier = facttest.Healthy()
+			if c.alone {
+				s.Earlier = facttest.OneNode()
+			}
+			mutate(s.Earlier)
+			r := run(t, s)
+			root := "networkdb-stale-entries"
+			if c.alone {
+				root = "dns-stale-record"
+			}
+			if len(r.Causes) != 1 || r.Causes[0].ID != root {
+				t.Fatalf("causes %s, want %s alone", ids(r.Causes), root)
+			}
+			if got := r.Causes[0].Relief; !strings.Contains(got, c.want) || strings.Contains(got, c.refuse) {
+				t.Errorf("relief %q, want %q and not %q", got, c.want, c.refuse)
+			}
+		})
+	}
 }

@@ -15,7 +15,7 @@ var NetworkDBStaleEntries = &Check{
 		Symptom: "Every so many connections to a service hang or are refused; `tasks.SERVICE` and the load balancer lead to the address of a task that ended long ago.",
 		Cause:   "The engine that owned the task died before it could withdraw the entry, or a node that had missed the deletion brought it back with a bulk sync.",
 		ByHand:  "`docker network inspect -v NETWORK` on every node: Services lists a task that `docker service ps SERVICE` does not know, or knows to have ended. The nodes that list it hold the entry.",
-		Relief:  "Restart the engine that owns the entry; where its owner is gone, the engines that hold it, one after the other.",
+		Relief:  "Find the owner first: the node with the entry's host address, which no longer has the task. Drain it and restart its engine; restarts of others do not remove the entry.",
 		Fix:     "Upgrade the engines (deletions are lost rarely since 18.03); stop engines in good order, and drain a node before it is taken away.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
@@ -28,7 +28,7 @@ func staleEntries(in *In) []Finding {
 	var out []Finding
 	for _, e := range in.entries() {
 		why := in.gone(&e)
-		if why == "" {
+		if why == "" || in.onlyNamed(&e) {
 			continue
 		}
 		f := in.staleEntry(&e, why)
@@ -86,21 +86,14 @@ func (in *In) staleEntry(e *entry, why string) Finding {
 		}
 		f.Evidence = append(f.Evidence, ev)
 	}
-	restart := e.Holders
-	switch {
-	case len(e.Holders) == 1:
-		f.Node = e.Holders[0]
-	case e.Owner != "":
-		f.Node = in.NodeName(e.Owner)
-		restart = []string{f.Node}
-	}
-	f.Impact = ImpactSwarm
-	if f.Node != "" {
-		f.Impact = ImpactNode(f.Node)
-	}
-	f.Relief = "on " + listed(restart) + ": systemctl restart docker"
-	if len(restart) > 1 {
-		f.Relief += "   # one after the other; the entry goes with the engine that owns it"
+	if len(e.Holders) == 1 && len(e.Lookers) > 1 && len(in.unlooked()) == 0 {
+		f.Node, f.Impact = e.Holders[0], ImpactNode(e.Holders[0]) // the others know better
+		f.Relief = restartEngine(f.Node)
+	} else {
+		if e.Owner != "" {
+			f.Node = in.NodeName(e.Owner)
+		}
+		f.Relief, f.Impact = in.disown(e.Owner, e.Task.HostIP)
 	}
 	f.Confirm = fmt.Sprintf("on %s: docker network inspect -v %s | grep -A3 %s", e.Holders[0], e.Net.Name, e.Task.Name)
 	return f

@@ -1,0 +1,85 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"fairway/internal/fact"
+)
+
+// unlooked lists the nodes that are up and that nobody looked at.
+func (in *In) unlooked() []string {
+	var out []string
+	for _, n := range in.Wanted.Nodes {
+		if n.State == "ready" && in.Node(n.ID) == nil {
+			out = append(out, n.Hostname)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// restartEngine are the commands that restart a node's engine in good order.
+func restartEngine(node string) string {
+	return fmt.Sprintf("on a manager: docker node update --availability drain %s\nwhen its tasks have moved, on %s: systemctl restart docker\non a manager: docker node update --availability active %s",
+		quoted(node), node, quoted(node))
+}
+
+// disown is how to get rid of what gossip tells and its owner does not withdraw:
+// only the owner's restart does it, so nothing is restarted before it is known.
+func (in *In) disown(owner fact.NodeID, host netip.Addr) (relief, impact string) {
+	unseen := in.unlooked()
+	switch {
+	case owner != "" && in.Node(owner) != nil:
+		return restartEngine(in.NodeName(owner)), ImpactNode(in.NodeName(owner))
+	case owner != "":
+		return fmt.Sprintf("Find the owner first: the entry says %s, which was not looked at. Run fairway there, or give every node an agent with `fairway deploy`, and restart nothing before.", in.NodeName(owner)), ImpactNone
+	case len(unseen) > 0:
+		return fmt.Sprintf("Find the owner first: %s %s not looked at. Run fairway there, or give every node an agent with `fairway deploy`, and restart nothing before.", listed(unseen), plural(len(unseen), "was", "were")), ImpactNone
+	case host.IsValid():
+		return fmt.Sprintf("Find the owner first: which node had the host address %s. Only its engine withdraws the entry; restarts of others do not remove it.", host), ImpactNone
+	}
+	return "Find the owner first: the entry has no host address. Only the engine that made it withdraws it; restarts of others do not remove it.", ImpactNone
+}
+
+// onlyNamed: one node alone was looked at, and its resolver was asked and gives
+// the address out: that is as much as can be known, and dns-stale-record says it.
+func (in *In) onlyNamed(e *entry) bool {
+	return len(e.Lookers) == 1 && len(in.unlooked()) > 0 && slices.ContainsFunc(in.Seen.DNS, func(p fact.DNSProbe) bool {
+		return p.From.Node == e.Lookers[0] && p.Name == "tasks."+e.Service.Name && slices.Contains(p.Addrs, e.Task.IP)
+	})
+}
+
+// believedAt is what an engine believes of an address, nil for nothing.
+func believedAt(e *fact.EngineNetwork, a netip.Addr) *fact.BelievedTask {
+	if e == nil {
+		return nil
+	}
+	for _, t := range believedOn(e) {
+		if t.IP == a {
+			return &t
+		}
+	}
+	return nil
+}
+
+// oncePerNode leaves one finding for a node, network and service: every
+// container there gets the same answer.
+func oncePerNode(list []Finding) []Finding {
+	var out []Finding
+	for _, f := range list {
+		i := slices.IndexFunc(out, func(o Finding) bool { return o.key() == f.key() })
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		out[i].Probed = out[i].Probed || f.Probed
+		for _, e := range f.Evidence {
+			if !slices.ContainsFunc(out[i].Evidence, func(o Evidence) bool { return o.Got == e.Got }) {
+				out[i].Evidence = append(out[i].Evidence, e)
+			}
+		}
+	}
+	return out
+}
