@@ -126,10 +126,18 @@ func settled(t *testing.T, l *lab.Lab) map[string][]string {
 	return nil
 }
 
+// healed are the faults whose healing has most to put back; that of all others is judged by TestFairwayFaults and the matrix,
+// and here too where FAIRWAY_LAB=all (make matrix).
+var healed = []string{"fdb-missing", "overlay-neigh-missing", "peer-not-programmed", "overlay-port-down-or-unenslaved",
+	"data-path-port-mismatch", "dns-resolver-dead", "duplicate-ip-or-vip", "underlay-mtu-blackhole", "app-wrong-port"}
+
 func TestLabFaults(t *testing.T) {
 	l := up(t, "faults")
 	before := settled(t, l)
 	for i, f := range lab.Faults() {
+		if os.Getenv("FAIRWAY_LAB") != "all" && !slices.Contains(healed, f.ID) {
+			continue
+		}
 		t.Run(f.ID, func(t *testing.T) {
 			d, err := l.Break(t.Context(), f.ID, lab.DrawOptions{Seed: int64(i)})
 			if err != nil {
