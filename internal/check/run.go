@@ -54,13 +54,13 @@ func (in *In) sighted(c *Check) []*fact.Node {
 	if !slices.ContainsFunc(c.Needs, func(k fact.Kind) bool { return k != fact.KindSwarm }) {
 		return nil
 	}
-	path := sideNodes(in.Scope, c.Side)
+	path, stricken := sideNodes(in.Scope, c.Side), expect.Stricken(in.Snapshot, in.Scope)
 	var out []*fact.Node
 	for i := range in.Nodes {
 		n := &in.Nodes[i]
 		// An engine that did not say which node it is may be any of them.
 		onPath := n.ID == "" || slices.Contains(path, n.ID)
-		if !onPath && n.ID != in.Here {
+		if !onPath && n.ID != in.Here && !slices.Contains(stricken, n.ID) {
 			continue
 		}
 		g := in.lacks(n, c)

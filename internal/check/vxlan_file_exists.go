@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"fairway/internal/fact"
 )
@@ -33,6 +34,33 @@ func vxlanFileExists(in *In) []Finding {
 		}
 		for _, t := range in.takenVNIs(node) {
 			out = append(out, in.inTheWay(node, &t))
+		}
+	}
+	return append(out, in.saidSo()...)
+}
+
+// saidSo is about nodes that were not looked at and whose engines told why they
+// refused a task.
+func (in *In) saidSo() []Finding {
+	var out []Finding
+	if in.Wanted == nil {
+		return nil
+	}
+	for _, w := range in.Wanted.Nodes {
+		if in.Node(w.ID) != nil {
+			continue
+		}
+		for _, id := range in.Scope.Networks {
+			tasks := in.refused(w.ID, id, "error creating vxlan interface: file exists")
+			if len(tasks) == 0 || in.Taken.Sub(tasks[0].StateSince) > 10*time.Minute {
+				continue
+			}
+			net := in.NetworkName(id)
+			f := Finding{Certainty: Strong, Node: w.Hostname, Network: id, Subject: in.NetworkSubject(id),
+				Message: fmt.Sprintf("a vxlan link on %s, which was not looked at, takes the number of %s: its engine says \"file exists\"", w.Hostname, net),
+				Confirm: fmt.Sprintf("on %s: for f in /proc/1/ns/net /var/run/docker/netns/*; do nsenter --net=$f ip -d link show type vxlan; done", w.Hostname)}
+			f.suffer(tasks)
+			out = append(out, f)
 		}
 	}
 	return out

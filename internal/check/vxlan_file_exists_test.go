@@ -92,4 +92,8 @@ func TestVXLANFileExists(t *testing.T) {
 			stray(facttest.SandboxOf(s, 1, facttest.Web(1)), "vx", 4097, false)
 		}), check: id, answer: check.OK},
 	})
+
+	far := facttest.OneNode() // of n3 it is known only what its engine said when it refused the task
+	reject(far, facttest.Api(3), err)
+	wantCause(t, run(t, far), want{id: id, node: "n3", subject: "app", certainty: check.Strong})
 }

@@ -263,11 +263,17 @@ func elsewhere(s *fact.Snapshot, sc *expect.Scope) []host {
 		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
 			continue
 		}
-		h := host{id: e.Node, name: e.NodeName, addr: expect.VTEP(s, e.Node)}
+		h := host{id: e.Node, name: e.NodeName, addr: expect.HostAddr(s, e.Node)}
 		if h.id == "" {
 			h.addr, _ = netip.ParseAddr(e.NodeName)
 		}
 		out = append(out, h)
+	}
+	for _, id := range expect.Stricken(s, sc) {
+		known := func(h host) bool { return h.id == id }
+		if s.Node(id) == nil && s.Wanted.Node(id) != nil && !slices.ContainsFunc(out, known) {
+			out = append(out, host{id: id, name: expect.NodeName(s, id), addr: expect.HostAddr(s, id)})
+		}
 	}
 	return out
 }

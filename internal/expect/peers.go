@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"fairway/internal/fact"
 )
@@ -86,6 +87,35 @@ func gossiped(e *fact.Engine, sc *Scope) []netip.Addr {
 	}
 	for _, m := range e.Swarm.Managers {
 		out = append(out, m.Addr())
+	}
+	return out
+}
+
+// HostAddr is the address of a node's host, where an agent or an SSH server is:
+// by the managers, who speak to it; its VTEP where they do not say. A node whose
+// VTEP is wrong must still be reached.
+func HostAddr(s *fact.Snapshot, id fact.NodeID) netip.Addr {
+	if n := s.Wanted.Node(id); n != nil && n.Addr.IsValid() && !n.Addr.IsUnspecified() && !n.Addr.IsLoopback() {
+		return n.Addr
+	}
+	return VTEP(s, id)
+}
+
+// Stricken lists the nodes where a task of the question's services failed or was
+// rejected in the last two minutes: the cause may be there although the next try
+// waits, and has no node yet.
+func Stricken(s *fact.Snapshot, sc *Scope) []fact.NodeID {
+	var out []fact.NodeID
+	if s.Wanted == nil {
+		return nil
+	}
+	for i := range s.Wanted.Tasks {
+		t := &s.Wanted.Tasks[i]
+		ours := slices.Contains(sc.FromServices, t.ServiceID) || slices.Contains(sc.ToServices, t.ServiceID)
+		ended := t.State == "failed" || t.State == "rejected"
+		if ours && ended && t.Node != "" && s.Taken.Sub(t.StateSince) < 2*time.Minute && !slices.Contains(out, t.Node) {
+			out = append(out, t.Node)
+		}
 	}
 	return out
 }
