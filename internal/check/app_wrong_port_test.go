@@ -40,7 +40,16 @@ func TestAppWrongPort(t *testing.T) {
 		{name: "another protocol", mutate: func(s *fact.Snapshot) { listen(s, 2, "udp [::]:8080"); refuse(s, 2) }, want: one},
 		{name: "nothing at all", mutate: func(s *fact.Snapshot) { listen(s, 2); refuse(s, 2) }, want: one},
 		{name: "nothing yet", mutate: func(s *fact.Snapshot) { listen(s, 2); refuse(s, 2); young(s, facttest.Api(2)) },
-			want: want{id: id, node: "n2", certainty: check.Hint}},
+			check: id, answer: check.Unknown},
+		{name: "nothing yet, seen twice", mutate: func(s *fact.Snapshot) {
+			first := facttest.Healthy()
+			for _, x := range []*fact.Snapshot{first, s} {
+				listen(x, 2)
+				refuse(x, 2)
+				young(x, facttest.Api(2))
+			}
+			s.Earlier = first
+		}, want: want{id: id, node: "n2", certainty: check.Hint}},
 		{name: "all tasks of the service", mutate: func(s *fact.Snapshot) {
 			for i := 1; i <= 3; i++ {
 				listen(s, i, "tcp [::]:9090")

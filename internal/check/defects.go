@@ -42,7 +42,6 @@ func defects() []defect {
 		{Ranges: [][2]string{{"25.0.13", "25.0.14"}, {"29.0.0", "29.2.0"}}, Does: "does not understand the encryption of other engines", Issues: []string{"moby#51798"}, Fixed: "25.0.15 or 29.2.1", Mixed: true, Shows: (*In).cutEncrypted},
 		{Ranges: [][2]string{{"29.0.0", "29.7.2"}}, Does: "drops names after a short partition", Issues: []string{"moby#53141"}, Fixed: "the release with moby#53142", Shows: (*In).missingNames},
 		{Ranges: [][2]string{{"29.0.0", "29.8.0"}}, Does: "loses a permanent forwarding row to a learned one after a node rejoins", Issues: []string{"moby#53663"}, Fixed: "the release with moby#53663", Shows: (*In).lostRows},
-		{Ranges: [][2]string{{"", "29.5.99"}}, Does: "may take 30 s to tell names to an engine that has just joined", Issues: []string{"moby#52862"}, Fixed: "29.6.0", Shows: (*In).missingYoung},
 	}
 }
 

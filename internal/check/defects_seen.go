@@ -14,15 +14,6 @@ func (in *In) missingNames(id fact.NodeID) (string, fact.TaskID) {
 	return in.untold(id, func(t *fact.Task) bool { return in.Taken.Sub(t.StateSince) >= SteadyFor })
 }
 
-// missingYoung is missingNames on an engine that is younger than a minute.
-func (in *In) missingYoung(id fact.NodeID) (string, fact.TaskID) {
-	n := in.Node(id)
-	if n == nil || n.Engine == nil || n.Engine.Started.IsZero() || in.Taken.Sub(n.Engine.Started) >= SteadyFor {
-		return "", ""
-	}
-	return in.untold(id, func(*fact.Task) bool { return true })
-}
-
 func (in *In) untold(id fact.NodeID, counts func(*fact.Task) bool) (string, fact.TaskID) {
 	for _, net := range in.Scope.Networks {
 		e := in.joined(id, net)

@@ -130,11 +130,11 @@ const (
 // and lowers its certainty where the rule says so. before holds the keys of the
 // same check's findings in the earlier look.
 func settle(s *fact.Snapshot, f *Finding, before map[string]bool) verdictOn {
-	if f.Certainty == Hint || f.Recurring {
+	if f.Recurring {
 		return keep
 	}
 	o := f.objects(s)
-	if o.steady(s) && (f.Probed || f.Structural) {
+	if o.steady(s) && (f.Probed || f.Structural || f.Certainty == Hint) {
 		return keep
 	}
 	if s.Earlier == nil {
@@ -143,7 +143,9 @@ func settle(s *fact.Snapshot, f *Finding, before map[string]bool) verdictOn {
 	if !before[f.key()] || !o.unchanged(s.Earlier, s) {
 		return settling
 	}
-	f.Certainty = Strong
+	if f.Certainty != Hint {
+		f.Certainty = Strong
+	}
 	return keep
 }
 
