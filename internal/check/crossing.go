@@ -106,21 +106,6 @@ func (o *overlay) sent(vx *fact.Link) (said string, ok bool) {
 	return "", true
 }
 
-// narrow is the command that makes a client send and ask for packets that pass:
-// what it announces when it connects binds the other end, too.
-func (in *In) narrow(node *fact.Node, m *fact.MTUProbe) string {
-	ns := node.Kernel.Named(m.From.NetNS)
-	if ns == nil || node.Engine.Network(m.Network) == nil {
-		return ""
-	}
-	for _, e := range node.Engine.Network(m.Network).Endpoints {
-		if l := ns.LinkWith(e.Addr.Addr()); l != nil && e.Key == string(m.From.Container) {
-			return fmt.Sprintf("on %s: %sip link set %s mtu %d", node.Name, Enter(ns.Name), l.Name, m.Passed)
-		}
-	}
-	return ""
-}
-
 // unladdered lists the ladders that should have been climbed and were not.
 func (in *In) unladdered() []fact.MTUProbe {
 	var out []fact.MTUProbe

@@ -21,15 +21,17 @@ var OverlayMTUMisconfigured = &Check{
 		Relief: "Give the links the right MTU by hand; it is in force at once.",
 		Fix:    "Make the network anew with the underlay's MTU as com.docker.network.driver.mtu, move the services to it, and keep network managers away from the engine's links.",
 	},
-	Needs:  []fact.Kind{fact.KindNetworks, fact.KindLinks},
-	Claims: noConnect,
-	Run:    overlayMTU,
+	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks},
+	Because: []string{"underlay-mtu-blackhole"},
+	Claims:  noConnect,
+	Run:     overlayMTU,
 }
 
 func overlayMTU(in *In) []Finding {
 	var out []Finding
 	tooLarge := map[fact.NetworkID]*Finding{}
 	all := in.overlays(fact.KindLinks)
+	holes := mtuBlackhole(in.quiet())
 	for _, o := range all {
 		want := in.memberMTU(all, &o)
 		if members := in.members(&o); oneMTU(members) && members[0].Link.MTU != want {
@@ -37,7 +39,9 @@ func overlayMTU(in *In) []Finding {
 		} else {
 			for _, m := range members {
 				if m.Link.MTU != want && !m.told(out, o.Node.Name) {
-					out = append(out, in.wrongMTU(&o, m.Subject, m.NS, want, m.Link))
+					f := in.wrongMTU(&o, m.Subject, m.NS, want, m.Link)
+					in.belowHole(&f, holes)
+					out = append(out, f)
 				}
 			}
 		}
@@ -75,6 +79,11 @@ func (in *In) wrongMTU(o *overlay, s Subject, ns *fact.NetNS, want int, l *fact.
 		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s in %s", o.Node.Name, l.Name, ns.Name), Want: fmt.Sprint("mtu ", want), Got: fmt.Sprint("mtu ", l.MTU)}},
 		Confirm:  fmt.Sprintf("on %s: %sip link show %s", o.Node.Name, Enter(ns.Name), l.Name),
 		Relief:   fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(ns.Name), l.Name, want),
+	}
+	if s.Kind != "link" && l.MTU < want {
+		f.Certainty = Strong
+		f.Message += "; by itself that only makes its large packets smaller, unless others send it larger ones, which get lost"
+		f.Relief += "   # unless somebody lowered it because the path carries no more"
 	}
 	if s.Kind == "link" {
 		f.Message = fmt.Sprintf("%s of %s on %s has MTU %d instead of %d", l.Name, o.Net.Name, o.Node.Name, l.MTU, want)

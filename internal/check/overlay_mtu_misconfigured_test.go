@@ -77,7 +77,7 @@ func TestOverlayMTUMisconfigured(t *testing.T) {
 		}, want: want{id: id, node: "n1", subject: string(facttest.Web(1)), certainty: check.Proof}},
 		{name: "somebody lowered a container's other end", mutate: func(s *fact.Snapshot) {
 			facttest.Overlay(s, 1).Link(eth(s).PeerIndex).MTU = 1300
-		}, want: want{id: id, node: "n1", subject: string(facttest.Web(1))}},
+		}, want: want{id: id, node: "n1", subject: string(facttest.Web(1)), certainty: check.Strong}},
 		{name: "somebody lowered the vxlan link", mutate: func(s *fact.Snapshot) {
 			facttest.Overlay(s, 2).LinkNamed("vxlan0").MTU = 1400
 			ladder(s, 2, 1400)

@@ -3,6 +3,8 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -73,4 +75,90 @@ func wayTo(node *fact.Node, a netip.Addr) (string, int) {
 		}
 	}
 	return "", 0
+}
+
+// ladders are the ladders between a fault's nodes.
+func (f *fault) ladders(lost map[string][]fact.MTUProbe) []fact.MTUProbe {
+	var out []fact.MTUProbe
+	for _, p := range f.Pairs {
+		for _, m := range lost[p.Node.Name] {
+			same := func(o fact.MTUProbe) bool { return o.From == m.From && o.Target == m.Target && o.Network == m.Network }
+			if slices.Contains(p.Tasks, m.To) && slices.Contains(p.Tasks, m.From.Task) && !slices.ContainsFunc(out, same) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// narrow are the commands that make all ends of these ladders send, and ask for,
+// packets that pass, and what to do about ends that nobody looked at.
+func (in *In) narrow(ladders []fact.MTUProbe, mtu int) string {
+	var out []string
+	for _, o := range in.quiet().overlays(fact.KindLinks) {
+		for _, p := range in.quiet().ports(o.Node, o.Net, o.NS) {
+			ours := slices.ContainsFunc(ladders, func(m fact.MTUProbe) bool {
+				from := m.From.Node == o.Node.Name && m.From.NetNS == p.Sandbox.Name
+				return m.Network == o.Net.ID && (from || m.Target == p.Prefix.Addr())
+			})
+			if ours && p.Inner != nil {
+				out = append(out, fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(p.Sandbox.Name), p.Inner.Name, mtu))
+			}
+		}
+	}
+	for _, m := range ladders {
+		t := in.Wanted.Task(m.To)
+		if t == nil || in.Node(t.Node) != nil {
+			continue
+		}
+		if l := fmt.Sprintf("%s on %s was not looked at: give its interface MTU %d, too.", expect.ShortName(t), in.NodeName(t.Node), mtu); !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// quiet is the same view for what a check wants to know by the way: what it
+// lacks is no reason to say unknown.
+func (in *In) quiet() *In { return &In{Snapshot: in.Snapshot, Scope: in.Scope, Sighted: in.Sighted} }
+
+// evenEnds are the tasks of ladders both of whose ends have their network's MTU:
+// one that somebody changed is lost for that. All of them where there is none.
+func (in *In) evenEnds(all []fact.TaskID, ladders []fact.MTUProbe) []fact.TaskID {
+	var odd, out []fact.TaskID
+	q := in.quiet()
+	overlays := q.overlays(fact.KindLinks)
+	for i := range overlays {
+		o := &overlays[i]
+		for _, m := range q.members(o) {
+			if m.Subject.Kind == "task" && m.Link.MTU != q.memberMTU(overlays, o) {
+				odd = append(odd, fact.TaskID(m.Subject.ID))
+			}
+		}
+	}
+	for _, m := range ladders {
+		if !slices.Contains(odd, m.To) && !slices.Contains(odd, m.From.Task) {
+			out = append(out, m.From.Task, m.To)
+		}
+	}
+	if len(out) == 0 {
+		return all
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// belowHole adds to a link that is narrower than its network the nodes between
+// which larger packets get lost for another reason, if it is on one: then
+// somebody narrowed it for that.
+func (in *In) belowHole(f *Finding, holes []Finding) {
+	for _, h := range holes {
+		if f.Certainty != Strong {
+			return // it is wider than its network: that is nobody's relief
+		}
+		own := nodeNamed(in.Snapshot, f.Node)
+		if slices.Contains(h.Nodes, own) && !slices.Contains(h.Tasks, fact.TaskID(f.Subject.ID)) {
+			f.Nodes = append(f.Nodes, h.Nodes...)
+		}
+	}
 }

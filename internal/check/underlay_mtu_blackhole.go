@@ -1,8 +1,11 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -29,7 +32,7 @@ var UnderlayMTUBlackhole = &Check{
 
 func mtuBlackhole(in *In) []Finding {
 	var bad, good []pair
-	smallest := map[string]fact.MTUProbe{}
+	lost := map[string][]fact.MTUProbe{} // by who asked
 	for _, node := range in.Sighted {
 		for _, m := range in.Seen.MTU {
 			peer, ok := in.peerAt(node, m.Network, m.Target)
@@ -46,9 +49,7 @@ func mtuBlackhole(in *In) []Finding {
 			case m.Failed > 0 && m.Failed <= m.MTU:
 				p.Evidence = append(in.rungs(node, &peer, &m), below...)
 				bad = append(bad, p)
-				if old, seen := smallest[node.Name]; !seen || m.Passed < old.Passed || m.Passed == old.Passed && m.Target.Less(old.Target) {
-					smallest[node.Name] = m
-				}
+				lost[node.Name] = append(lost[node.Name], m)
 			default:
 				good = append(good, p)
 			}
@@ -59,12 +60,16 @@ func mtuBlackhole(in *In) []Finding {
 	}
 	var out []Finding
 	for _, f := range in.blame(bad, good) {
-		p := &f.Pairs[0]
-		m := smallest[p.Node.Name]
+		ladders := f.ladders(lost)
+		m := slices.MinFunc(ladders, func(a, b fact.MTUProbe) int {
+			return cmp.Or(a.Passed-b.Passed, strings.Compare(a.From.Node, b.From.Node), a.Target.Compare(b.Target))
+		})
 		f.Probed = true
+		f.Tasks = in.evenEnds(f.Tasks, ladders)
 		f.Message = fmt.Sprintf("overlay packets above %d bytes get lost between %s; the overlay allows %d", m.Passed, f.between(), m.MTU)
-		f.Confirm = fmt.Sprintf("on %s: %sping -M do -c 1 -W 1 -s %d %s (lost), -s %d (passes)", p.Node.Name, Enter(m.From.NetNS), m.Failed-28, m.Target, m.Passed-28)
-		f.Relief = in.narrow(p.Node, &m)
+		ping := fmt.Sprintf("on %s: %sping -M do -c 1 -W 1 -s %%d %s   # %%s", m.From.Node, Enter(m.From.NetNS), m.Target)
+		f.Confirm = fmt.Sprintf(ping+"\n"+ping, m.Failed-28, "gets lost", m.Passed-28, "passes")
+		f.Relief = in.narrow(ladders, m.Passed)
 		out = append(out, f.Finding)
 	}
 	return out

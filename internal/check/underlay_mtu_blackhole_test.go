@@ -56,3 +56,42 @@ func TestUnderlayMTUBlackholeNamesTheOwnInterface(t *testing.T) {
 		t.Errorf("relief %q", c.Relief)
 	}
 }
+
+func TestUnderlayMTUBlackholeCommands(t *testing.T) {
+	s := facttest.Healthy()
+	narrow(s, 1, 3, 1410)
+	c := run(t, s).Causes[0]
+	relief, confirm := strings.Split(c.Relief, "\n"), strings.Split(c.Confirm, "\n")
+	if len(relief) != 2 || !strings.HasPrefix(relief[0], "on n1: nsenter") || !strings.HasPrefix(relief[1], "on n3: nsenter") {
+		t.Errorf("relief is not one command for either end:\n%s", c.Relief)
+	}
+	if len(confirm) != 2 || !strings.Contains(confirm[0], "ping -M do -c 1 -W 1 -s 1383 ") || !strings.Contains(confirm[1], " -s 1382 ") {
+		t.Errorf("confirm is not two commands:\n%s", c.Confirm)
+	}
+}
+
+// TestNarrowedLinkFollowsFromTheBlackhole: somebody did what the relief says,
+// for one of two ends.
+func TestNarrowedLinkFollowsFromTheBlackhole(t *testing.T) {
+	s := facttest.Healthy()
+	facttest.SandboxOf(s, 1, facttest.Web(1)).LinkNamed("eth0").MTU = 1410
+	narrow(s, 3, 1, 1410)
+	narrow(s, 3, 2, 1410)
+	r := run(t, s)
+	if len(r.Causes) != 1 || r.Causes[0].ID != "underlay-mtu-blackhole" || !strings.Contains(strings.Join(r.Causes[0].Explains, "; "), "overlay-mtu-misconfigured") {
+		t.Errorf("causes %s, want the black hole with the link under it", ids(r.Causes))
+	}
+}
+
+// TestWidenedLinkDoesNotExplainOtherEnds: its own ladder is its own doing, those
+// of others are not.
+func TestWidenedLinkDoesNotExplainOtherEnds(t *testing.T) {
+	s := facttest.Healthy()
+	facttest.SandboxOf(s, 1, facttest.Web(1)).LinkNamed("eth0").MTU = 1500
+	ladder(s, 1, 1410)
+	narrow(s, 3, 2, 1410)
+	r := run(t, s)
+	if len(r.Causes) != 2 {
+		t.Errorf("causes %s, want both", ids(r.Causes))
+	}
+}
