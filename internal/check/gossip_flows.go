@@ -41,37 +41,35 @@ func (in *In) readGossip(p *pair) [2]reading {
 	return [2]reading{in.readFlow(p.Node.Name, p.Peer.Name), in.readFlow(p.Peer.Name, p.Node.Name)}
 }
 
-// readFlow tells by counts at one end or both where gossip's datagrams end. In
-// so many seconds as there are nodes each asks each other once and answers once
-// (memberlist); a shorter watch in which none passed says nothing.
+// few is how many packets say nothing yet: watches at two ends do not begin and
+// end in the same moment.
+const few = 1
+
+// readFlow tells by counts at one end or both where gossip's datagrams end. Each
+// that comes is answered (memberlist's ping and acknowledgement), so silence
+// means something only beside packets that did pass.
 func (in *In) readFlow(from, to string) reading {
 	r := reading{From: from, To: to, Port: expect.GossipPort}
-	out, back := in.flow(from, to), in.flow(to, from)
-	enough := func(f *fact.Flow) bool {
-		if f == nil {
-			return false
-		}
-		long := f.For+100*time.Millisecond >= time.Duration(len(in.Wanted.Nodes))*time.Second
-		if !long && f.Host == 0 {
-			in.Blind("%s → %s: %v is too short to tell whether gossip passes", from, to, f.For)
-		}
-		return long || f.Host > 0
-	}
+	there, here := in.flow(to, from), in.flow(from, to) // what the receiver counted, and the sender
 	r.Evidence.Where, r.Evidence.Want = fmt.Sprintf("%s → %s: gossip by UDP %d", from, to, expect.GossipPort), "packets arrive, and pass the firewall"
 	switch {
-	case enough(back) && back.Host > 0:
+	case there != nil && there.Host > 0:
 		r.Stop = stopNone
-	case enough(back) && back.In > 0:
-		r.Stop, r.Evidence.Got = stopReceiver, fmt.Sprintf("%d arrive at %s in %v, and it drops them", back.In, to, back.For.Round(time.Second))
-	case enough(out) && out.Out == 0 && out.In > 0:
-		r.Stop, r.Evidence.Got = stopSender, fmt.Sprintf("%d come from %s in %v, none leaves for it", out.In, to, out.For.Round(time.Second))
-	case enough(out) && enough(back) && out.Out > 0:
-		r.Stop, r.Evidence.Got = stopWire, fmt.Sprintf("%d leave %s in %v, none arrives", out.Out, from, out.For.Round(time.Second))
-	case enough(back) && back.Out > 0 && out == nil:
-		r.Stop, r.Evidence.Got = stopWire, fmt.Sprintf("%s sends %d in %v, none comes back", to, back.Out, back.For.Round(time.Second))
+	case there != nil && there.In > few:
+		r.Stop, r.Evidence.Got = stopReceiver, fmt.Sprintf("%d arrive at %s in %v, and it drops them", there.In, to, seconds(there))
+	case here != nil && here.Out == 0 && here.In > few:
+		r.Stop, r.Evidence.Got = stopSender, fmt.Sprintf("%d come from %s in %v, none leaves for it", here.In, to, seconds(here))
+	case here != nil && there != nil && here.Out > few && there.In == 0:
+		r.Stop, r.Evidence.Got = stopWire, fmt.Sprintf("%d leave %s in %v, none arrives", here.Out, from, seconds(here))
+	case here == nil && there != nil && there.Out > few && there.In == 0:
+		r.Stop, r.Evidence.Got = stopWire, fmt.Sprintf("%s sends %d in %v, none comes back", to, there.Out, seconds(there))
+	case here != nil || there != nil:
+		in.Blind("%s → %s: too few packets of gossip passed to tell", from, to)
 	}
 	return r
 }
+
+func seconds(f *fact.Flow) time.Duration { return f.For.Round(time.Second) }
 
 // flow is what a node counted of its gossip with a peer, nil where it did not.
 func (in *In) flow(node, peer string) *fact.Flow {

@@ -74,12 +74,18 @@ func TestGossipUDPBlocked(t *testing.T) {
 			flow(s, 3, 1).Host = 0
 		}, check: id, answer: check.OK},
 		{name: "packets pass", mutate: watched, check: id, answer: check.OK},
-		{name: "the watch was too short to tell", mutate: func(s *fact.Snapshot) {
+		{name: "too few packets passed to tell", mutate: func(s *fact.Snapshot) {
 			watched(s)
 			for i := range s.Seen.Flows {
-				s.Seen.Flows[i].For, s.Seen.Flows[i].Host, s.Seen.Flows[i].In = time.Second, 0, 0
+				s.Seen.Flows[i].Host, s.Seen.Flows[i].In, s.Seen.Flows[i].Out = 0, 1, 1
 			}
 		}, check: id, answer: check.Unknown},
+		{name: "only one end was watched", mutate: func(s *fact.Snapshot) {
+			*s = *facttest.OneNode()
+			unheard(s, 1, 3)
+			watched(s)
+			flow(s, 1, 3).In, flow(s, 1, 3).Host = 0, 0
+		}, want: want{id: id, node: "n1", peer: "n3"}, explain: 1},
 	})
 	s := facttest.Healthy()
 	unheard(s, 3, 1)
