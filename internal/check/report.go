@@ -65,6 +65,9 @@ type Report struct {
 	Gaps    []Gap         `json:"gaps"`
 	// Work says how much was asked of the network.
 	Work Work `json:"work"`
+	// Changed says what was put somewhere for this run and what became of it, a
+	// sentence each; empty: nothing was changed.
+	Changed []string `json:"changed,omitempty"`
 }
 
 // Tool names the program that made the report.

@@ -92,8 +92,11 @@ func (c *command) path(root *cobra.Command) string {
 const long = `Fairway finds the root cause of broken Docker Swarm networking.
 
 It compares what the managers want, what the engine believes, what the kernel
-holds and what a connection gets, and names the place where they part. It
-changes nothing.`
+holds and what a connection gets, and names the place where they part.
+
+Diagnose by itself changes nothing. Deploy puts agents on the nodes, remove
+takes them away, diagnose --with-agents does both; --ssh runs fairway there
+from a temporary file.`
 
 const notes = `
 Exit codes, the same for every format:
@@ -104,10 +107,12 @@ Exit codes, the same for every format:
   4  nothing wrong was found, but something could not be seen
 
 Limitations:
-  It reads the kernel of the host it runs on; other nodes are known through the
-  managers only, and reported as not seen.
+  It reads the kernel of the host it runs on, and of the nodes that it reaches
+  through agents (deploy, or --with-agents) or --ssh. Other nodes are known
+  through the managers only, and reported as not seen.
   Run it as root on a manager: on a worker it knows what that engine knows,
-  without root it cannot enter containers.
+  without root it cannot enter containers. An agent on the node it runs on
+  makes up for root.
   Published ports (the routing mesh) and places outside the Swarm cannot be
   asked about yet.
   Linux only; elsewhere it asks the engine and reads no kernel.
@@ -129,6 +134,8 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetOut(c.env.Stdout)
 	root.SetErr(c.env.Stderr)
+	// Cobra's own columns leave room for the longest name of a hidden command.
+	root.SetUsageTemplate(strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", ".NamePadding", "11").Replace(root.UsageTemplate()))
 	root.SetHelpTemplate(root.HelpTemplate() + notes)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		c.ran = cmd
@@ -136,7 +143,20 @@ func (c *command) root() *cobra.Command {
 	})
 	c.engine.add(root.PersistentFlags())
 	root.AddCommand(c.diagnose(), c.explain(), c.agent(), c.deploy(), c.remove(), c.image(), c.version(), c.metadata())
+	if c.env.Plugin {
+		asPlugin(root)
+	}
 	return root
+}
+
+// asPlugin writes commands in help texts as they are typed to docker.
+func asPlugin(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		for _, line := range []string{"  ", "| "} {
+			cmd.Example = strings.ReplaceAll(cmd.Example, line+"fairway ", line+"docker fairway ")
+		}
+		cmd.Long = strings.ReplaceAll(cmd.Long, "`fairway ", "`docker fairway ")
+	}
 }
 
 func commands(root *cobra.Command) []string {

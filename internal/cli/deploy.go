@@ -44,7 +44,7 @@ again at any time: it changes only what differs.`,
 	fs.StringVar(&f.image, "image", "", "run this `reference` of your own registry, REGISTRY/NAME:TAG")
 	fs.StringVar(&f.binary, "binary", "", "run the program at this `path` instead of this very one")
 	fs.StringVar(&f.load, "load", "", "put the image into the other nodes' engines: ssh is the only `way`")
-	fs.StringVar(&f.ssh, "ssh", "", "log in as `user@{addr}`; {addr} is a node's address, {host} its name")
+	fs.StringVar(&f.ssh, "ssh", "", "log in as `user@{addr}`; {addr} is a node's address, {host} its name; without it, as your ssh configuration says")
 	fs.BoolVar(&f.sshSudo, "ssh-sudo", false, "use sudo -n there")
 	fs.Uint16Var(&f.port, "port", deploy.Port, "TCP `port` that agents listen on")
 	fs.StringVar(&f.netnsDir, "netns-dir", deploy.NetnsDir, "the engines' `folder` of network namespaces")
@@ -63,8 +63,6 @@ func (f *deployFlags) validate() error {
 		return usagef("--image and --load contradict each other: the nodes pull the image from its registry")
 	case f.load != "" && f.load != "ssh":
 		return usagef("--load %q is not known: ssh is", f.load)
-	case f.load == "ssh" && f.ssh == "":
-		return usagef("--load ssh needs to know how to log in: give --ssh 'user@{addr}'")
 	case f.load == "" && (f.ssh != "" || f.sshSudo):
 		return usagef("--ssh is of no use without --load ssh")
 	case f.port == 0:
@@ -111,6 +109,8 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 	}
 	defer done()
 	if f.load == "ssh" {
+		// The operator's ssh configuration knows which user that is.
+		f.ssh = cmp.Or(f.ssh, "{addr}")
 		if s.Load, err = loadBySSH(f, p.Image); err != nil {
 			return toolError{err}
 		}

@@ -36,9 +36,9 @@ func (c *command) diagnose() *cobra.Command {
 		Long: `Diagnose carries out the whole runbook for one symptom: FROM does not reach TO.
 
 FROM and TO are each a service, service.slot, a task ID (or its first eight
-characters or more), a container, or the address of one on an overlay. Without FROM, every service that shares a
-network with TO is asked. Without a port, the ports that TO's tasks listen on
-and those that it publishes are tried.`,
+characters or more), a container, or the address of one on an overlay. Without
+FROM, every service that shares a network with TO is asked. Without a port, the
+ports that TO's tasks listen on and those that it publishes are tried.`,
 		Example: "  fairway diagnose web api:8080\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.ran = cmd
@@ -78,7 +78,7 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 	}
 	q.Node = f.node
 	start := c.env.Now()
-	s, err := c.reached(ctx, q, f.timeout, &f.reach)
+	s, changed, err := c.reached(ctx, q, f.timeout, &f.reach)
 	if err != nil {
 		return toolError{err}
 	}
@@ -90,6 +90,7 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 	case err != nil:
 		return toolError{err}
 	}
+	r.Changed = changed
 	c.code = r.ExitCode()
 	return write("the report", c.report(r, f.output))
 }

@@ -48,7 +48,7 @@ func spaces(k *fact.Kernel) []fleet.Space {
 func noProbes(node string, err error) []fact.Gap {
 	var out []fact.Gap
 	for _, k := range []fact.Kind{fact.KindTCP, fact.KindDNS, fact.KindMTU, fact.KindUnderlay} {
-		out = append(out, fact.Gap{Node: node, Kind: k, Class: fact.ClassGarbled, Reason: err.Error()})
+		out = append(out, fact.Gap{Node: node, Kind: k, Class: fact.ClassGarbled, Reason: plainly(err)})
 	}
 	return out
 }

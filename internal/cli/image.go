@@ -32,7 +32,7 @@ func (c *command) image() *cobra.Command {
 		Long: `Image writes this very program as an image that ` + "`docker load`" + ` reads.
 
 The same program gives the same bytes. Every node that is to run an agent needs
-it, unless they can pull it from a registry of your own (fairway deploy --image).`,
+it, unless they can pull it from a registry of your own: see deploy --image.`,
 		Example: "  fairway image -o fairway.tar\n  fairway image -o - | ssh worker-3 docker load\n  fairway image -o arm.tar --platform linux/arm64 --binary fairway-arm64",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -186,6 +186,7 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 		}
 		keep(s, a.Key, a.Answer.answer, a.Err)
 	}
+	s.Gaps = append(s.Gaps, aside(s, hosts)...)
 	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	fact.Tidy(s)
 }
@@ -205,7 +206,7 @@ func keep(s *fact.Snapshot, h host, a *fleet.LookAnswer, err error) {
 	g := fact.Gap{Node: h.name, Kind: fact.KindNode, Class: fact.ClassTimeout}
 	switch {
 	case err != nil:
-		g.Reason = err.Error()
+		g.Reason = plainly(err)
 	case a.Node.Engine == nil:
 		g.Class, g.Reason = fact.ClassUnseen, "its engine did not answer its agent"
 		for _, own := range a.Gaps {
@@ -241,6 +242,23 @@ type host struct {
 	id   fact.NodeID
 	name string
 	addr netip.Addr
+}
+
+// aside names the drained managers that were not asked: an operator may take
+// every manager for seen.
+func aside(s *fact.Snapshot, asked []host) []fact.Gap {
+	if s.Wanted == nil || agentService(s) == nil {
+		return nil
+	}
+	var out []fact.Gap
+	for _, n := range s.Wanted.Nodes {
+		known := s.Node(n.ID) != nil || slices.ContainsFunc(asked, func(h host) bool { return h.id == n.ID })
+		if n.Role == "manager" && n.Availability == "drain" && !known {
+			out = append(out, fact.Gap{Node: n.Hostname, Kind: fact.KindNode, Class: fact.ClassAside,
+				Reason: "not looked at: it is drained, so no task in question runs there, and no agent"})
+		}
+	}
+	return out
 }
 
 func everyoneElse(s *fact.Snapshot) []host {

@@ -25,7 +25,7 @@ type reachFlags struct {
 func (f *reachFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.ssh, "ssh", "", "log in to nodes without agent as `user@{addr}`; {addr} is a node's address, {host} its name")
 	fs.BoolVar(&f.sudo, "ssh-sudo", false, "use sudo -n there")
-	fs.BoolVar(&f.withAgents, "with-agents", false, "deploy agents first and remove them afterwards")
+	fs.BoolVar(&f.withAgents, "with-agents", false, "deploy agents first and remove them afterwards; their image stays on the nodes")
 }
 
 func (f *reachFlags) validate() error {
@@ -56,35 +56,67 @@ func sshWay(target string, sudo bool) (*fleet.SSH, error) {
 	return &fleet.SSH{Target: target, Sudo: sudo, Program: program, Arch: cmp.Or(machines[runtime.GOARCH], runtime.GOARCH)}, nil
 }
 
-// reached takes a snapshot, with agents around it where they are asked for.
-func (c *command) reached(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags) (s *fact.Snapshot, err error) {
+// reached takes a snapshot, with agents around it where they are asked for, and
+// says what was put somewhere for that and what became of it.
+func (c *command) reached(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags) (*fact.Snapshot, []string, error) {
 	ssh, err := sshWay(f.ssh, f.sudo)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var changed []string
+	if ssh != nil {
+		changed = append(changed, "Where it logged in over SSH, fairway ran from a temporary file of its own, which is removed at the end.")
 	}
 	if !f.withAgents {
-		return c.look(ctx, q, timeout, ssh)
+		s, err := c.look(ctx, q, timeout, ssh)
+		return s, changed, err
 	}
-	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir}
+	s, agents, err := c.amongAgents(ctx, q, timeout, f, ssh)
+	return s, append(changed, agents...), err
+}
+
+// amongAgents takes a snapshot while agents are deployed.
+func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags, ssh *fleet.SSH) (s *fact.Snapshot, changed []string, err error) {
+	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir, ssh: f.ssh, sshSudo: f.sudo}
 	plan, err := d.plan()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	swarm, done, err := c.swarm(ctx, plan, time.Minute)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer done()
 	// The report is what standard output is for.
 	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, line) }
-	err = swarm.With(ctx, plan, func(ctx context.Context) error {
+	if ssh != nil {
+		if swarm.Load, err = loadBySSH(d, plan.Image); err != nil {
+			return nil, nil, err
+		}
+	}
+	looked := false
+	created, err := swarm.With(ctx, plan, func(ctx context.Context) error {
 		s, err = c.look(ctx, q, timeout, ssh)
+		looked = err == nil
 		return err
 	})
+	changed = put(created, looked && err != nil, plan.Options.Image)
 	if s != nil && err != nil {
 		// What was learnt is not lost because the agents could not be taken away.
 		_, _ = fmt.Fprintln(c.env.Stderr, "fairway:", err)
-		return s, nil
+		return s, changed, nil
 	}
-	return s, err
+	return s, changed, err
+}
+
+// put says what became of the agents of one run. left: they could not be taken
+// away.
+func put(created, left bool, image string) []string {
+	switch {
+	case !created:
+		return nil // they were there before, and still are
+	case left:
+		return []string{"The agents (a service with its secrets) were deployed and could not all be taken away: `fairway remove` does it. Their image " + image + " stays on the nodes."}
+	}
+	return []string{"The agents (a service with its secrets) were deployed for this run and taken away again; their image " + image + " stays on the nodes."}
 }

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"fairway/internal/collect"
@@ -131,19 +134,20 @@ func (w *ways) noAgents(s *fact.Snapshot, h host) *fact.Gap {
 
 // key reads the operator's key for this Swarm's agents.
 func (w *ways) key(s *fact.Snapshot, service *fact.Service, h host) (*tls.Config, *fact.Gap) {
-	const rotate = "`fairway deploy --rotate` makes new keys, with this one among them"
+	const rotate = "diagnose with --ssh 'user@{addr}', or `fairway deploy --rotate`, which makes new keys and ends your colleagues'"
 	folder, err := deploy.KeyFolder(w.config, s.Wanted.ClusterID)
 	if err != nil {
 		return nil, unseen(h.name, err.Error(), rotate)
 	}
+	again := fmt.Sprintf("copy the files of %s from whoever deployed them, or %s", folder, rotate)
 	keys, err := deploy.ReadKeys(folder)
 	switch {
 	case err != nil:
 		return nil, unseen(h.name, err.Error(), "run fairway as the user who deployed the agents")
 	case keys == nil:
-		return nil, unseen(h.name, "not looked at: agents are deployed, but their key is not here (it is with the user who deployed them)", rotate)
+		return nil, unseen(h.name, "not looked at: agents are deployed, but their key is not here (it is with the user who deployed them)", again)
 	case keys.Fingerprint() != service.AgentCA:
-		return nil, unseen(h.name, "not looked at: the agents were deployed with another key than the one here", rotate)
+		return nil, unseen(h.name, "not looked at: the agents were deployed with another key than the one here", again)
 	}
 	config, err := fleet.ClientTLS(keys.CA, keys.Cert, keys.Key, w.now)
 	if err != nil {
@@ -168,12 +172,38 @@ func noAnswer(s *fact.Snapshot, service *fact.Service, h host, at netip.AddrPort
 	case task == nil && n != nil && n.Availability == "pause":
 		return unseen(h.name, "not looked at: it is paused, and no agent was there before", "diagnose with --ssh 'user@{addr}'")
 	case task == nil:
-		return unseen(h.name, fmt.Sprintf("not looked at: the managers have put no agent there (%v)", err), "`fairway deploy` says more")
+		return unseen(h.name, fmt.Sprintf("not looked at: the managers have put no agent there (%s)", plainly(err)), "`fairway deploy` says more")
 	case task.State != "running":
 		return unseen(h.name, fmt.Sprintf("not looked at: its agent's task is %s: %s", task.State, cmp.Or(task.Err, task.Message)), "`fairway deploy` says more")
 	}
-	return unseen(h.name, fmt.Sprintf("not looked at: its agent runs, and %s does not answer: %v", at, err),
-		fmt.Sprintf("let TCP port %d through between the nodes, or diagnose with --ssh 'user@{addr}'", at.Port()))
+	do := fmt.Sprintf("if that host is up, let TCP port %d through between the nodes, or diagnose with --ssh 'user@{addr}'", at.Port())
+	if errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
+		do = "see that the host is up and that there is a way to it: `ping " + at.Addr().String() + "`"
+	}
+	return unseen(h.name, fmt.Sprintf("not looked at: the managers say that its agent runs, and %s does not answer (%s)", at, plainly(err)), do)
+}
+
+// plainly is what went wrong on the way to a node, without the words of the
+// machinery that asked.
+func plainly(err error) string {
+	var timeout net.Error
+	for _, known := range []struct {
+		cause error
+		says  string
+	}{{syscall.ECONNREFUSED, "connection refused"}, {syscall.EHOSTUNREACH, "no route to the host"}, {syscall.ENETUNREACH, "no route to its network"}} {
+		if errors.Is(err, known.cause) {
+			return known.says
+		}
+	}
+	said := err.Error()
+	switch i := strings.Index(said, "no answer within "); {
+	case i >= 0: // the fleet knows how long it waited
+		within, _, _ := strings.Cut(said[i:], ":")
+		return within
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("no answer within %v", 2*knock)
+	}
+	return said
 }
 
 func newestTask(s *fact.Snapshot, service fact.ServiceID, node fact.NodeID) *fact.Task {

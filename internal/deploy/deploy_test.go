@@ -267,14 +267,14 @@ func TestWithRemovesOnlyWhatItDeployed(t *testing.T) {
 		}
 		return boom
 	}
-	if err := s.With(t.Context(), somePlan(), during); !errors.Is(err, boom) {
+	if created, err := s.With(t.Context(), somePlan(), during); !errors.Is(err, boom) || !created {
 		t.Errorf("got %v", err)
 	}
 	f.empty(t, s)
 	if _, err := s.Deploy(t.Context(), somePlan()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.With(t.Context(), somePlan(), during); !errors.Is(err, boom) || f.service == nil {
+	if created, err := s.With(t.Context(), somePlan(), during); !errors.Is(err, boom) || created || f.service == nil {
 		t.Errorf("got %v, service %v", err, f.service != nil)
 	}
 }
@@ -314,7 +314,7 @@ func TestWithCleansUpWhenInterrupted(t *testing.T) {
 			}
 			s, _ := f.start(t)
 			ran := false
-			err := s.With(ctx, somePlan(), func(ctx context.Context) error {
+			_, err := s.With(ctx, somePlan(), func(ctx context.Context) error {
 				ran = true
 				cancel()
 				return ctx.Err()

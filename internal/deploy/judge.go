@@ -70,13 +70,21 @@ func noImage(why string) bool {
 	return strings.Contains(why, "No such image") || strings.Contains(why, "failed to resolve reference")
 }
 
+// address is what to log in to.
+func (n *NodeState) address() string {
+	if n.Addr.IsValid() {
+		return n.Addr.String()
+	}
+	return n.Name
+}
+
 // explain turns an engine's refusal into what to do about it.
 func (n *NodeState) explain(image string) {
 	has := func(s string) bool { return strings.Contains(n.Why, s) }
 	switch {
 	case noImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
 		n.State, n.Why = ImageMissing, image
-		n.Do = fmt.Sprintf("`fairway image -o - | ssh %s docker load`, or `fairway deploy --load ssh`", n.Name)
+		n.Do = fmt.Sprintf("`fairway image -o - | ssh %s docker load`, or `fairway deploy --load ssh`", n.address())
 	case noImage(n.Why):
 		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
 		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)

@@ -8,19 +8,19 @@ import (
 
 // With runs do while agents are deployed. Agents that are there already are used
 // and left as they are; those that it deploys itself it removes again, also when
-// do fails or the operator stops it. A node without an agent does not keep do
-// from running.
-func (s *Swarm) With(ctx context.Context, p Plan, do func(context.Context) error) error {
+// do fails or the operator stops it; created says that it did deploy them. A node
+// without an agent does not keep do from running.
+func (s *Swarm) With(ctx context.Context, p Plan, do func(context.Context) error) (created bool, err error) {
 	h, err := s.read(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if h.service != nil {
 		if err := h.needsKey(false); err != nil {
-			return err
+			return false, err
 		}
 		s.sayf("agents are deployed already and stay")
-		return do(ctx)
+		return false, do(ctx)
 	}
 	_, err = s.deploy(ctx, h, p)
 	if err == nil {
@@ -31,5 +31,5 @@ func (s *Swarm) With(ctx context.Context, p Plan, do func(context.Context) error
 			err = errors.Join(err, fmt.Errorf("take the agents away again: %w; `fairway remove` does it, too", undone))
 		}
 	}
-	return err
+	return h.created, err
 }

@@ -231,8 +231,12 @@ func (t *text) done() {
 	if len(t.r.Causes) > 0 {
 		explain = fmt.Sprintf(" `fairway explain %s` has the whole story.", t.r.Causes[0].ID)
 	}
-	t.text(0, dim, fmt.Sprintf("Nothing was changed. Made %s, %s and %s in %s; took %s. fairway %s, %s.%s",
-		count(w.Connections, "connection"), count(w.Lookups, "DNS look-up"), count(w.Echoes, "packet-size search"), count(w.Looks, "look"),
+	changed := "Nothing was changed."
+	if len(t.r.Changed) > 0 {
+		changed = strings.Join(t.r.Changed, " ")
+	}
+	t.text(0, dim, fmt.Sprintf("%s Made %s, %s and %s in %s; took %s. fairway %s, %s.%s",
+		changed, count(w.Connections, "connection"), count(w.Lookups, "DNS look-up"), count(w.Echoes, "packet-size search"), count(w.Looks, "look"),
 		time.Duration(t.r.TookMS)*time.Millisecond, t.r.Tool.Version, t.r.Taken.UTC().Format("2006-01-02 15:04:05 MST"), explain))
 }
 

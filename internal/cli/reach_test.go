@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"fairway/internal/fact"
+)
+
+func TestTroubleOnTheWayIsSaidPlainly(t *testing.T) {
+	for want, err := range map[string]error{
+		"no answer within 4s":      fmt.Errorf("ask n3 to hello: read tcp: %w", context.DeadlineExceeded),
+		"no answer within 20s":     fmt.Errorf("ask n3 to look: no answer within 20s: %w", context.DeadlineExceeded),
+		"connection refused":       &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+		"no route to the host":     &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)},
+		"its answer is cut in two": fmt.Errorf("its answer is cut in %s", "two"),
+	} {
+		if got := plainly(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestWhatWasPutIsSaid(t *testing.T) {
+	for _, row := range []struct {
+		created, left bool
+		want          string
+	}{
+		{false, false, ""},
+		{true, false, "taken away again; their image i:1 stays"},
+		{true, true, "could not all be taken away: `fairway remove` does it"},
+	} {
+		if got := strings.Join(put(row.created, row.left, "i:1"), " "); !strings.Contains(got, row.want) || row.want == "" && got != "" {
+			t.Errorf("%+v: %q", row, got)
+		}
+	}
+}
+
+func TestUnreachableHostGetsNoAdviceAboutPorts(t *testing.T) {
+	s := &fact.Snapshot{Wanted: &fact.Wanted{Nodes: []fact.SwarmNode{{ID: "x", Hostname: "n3", State: "ready"}},
+		Tasks: []fact.Task{{ServiceID: "s", Node: "x", State: "running"}}}}
+	at := netip.MustParseAddrPort("10.77.0.13:7950")
+	for err, advice := range map[error]bool{syscall.EHOSTUNREACH: false, context.DeadlineExceeded: true} {
+		g := noAnswer(s, &fact.Service{ID: "s"}, host{id: "x", name: "n3"}, at, err)
+		if strings.Contains(g.Do, "let TCP port") != advice || strings.Contains(g.Reason, "deadline") {
+			t.Errorf("%v: %s → %s", err, g.Reason, g.Do)
+		}
+	}
+}
