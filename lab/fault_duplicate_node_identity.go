@@ -43,7 +43,7 @@ func duplicateNodeIdentity() Fault {
 			return l.wholeAgain(ctx, d)
 		},
 		Want: func(_ *Lab, d *Draw) Want {
-			return d.ask(Cause{ID: "duplicate-node-identity", Node: d.Node, Peer: d.Peer, Kind: "node", Name: d.Node})
+			return d.ask(Cause{ID: "duplicate-node-identity", Node: d.Node, Kind: "node", Name: d.Node})
 		},
 	}
 }

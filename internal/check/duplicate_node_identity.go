@@ -57,7 +57,7 @@ func duplicateNodes(in *In) []Finding {
 
 // alike compares the older node with the younger one.
 func (in *In) alike(a, b *fact.Node) []Finding {
-	f := Finding{Certainty: Hint, Node: b.Name, Peer: a.Name, Subject: in.NodeSubject(b.ID), Nodes: []fact.NodeID{a.ID, b.ID}, Structural: true, Impact: ImpactNode(b.Name)}
+	f := Finding{Certainty: Hint, Node: b.Name, Subject: in.NodeSubject(b.ID), Nodes: []fact.NodeID{a.ID, b.ID}, Structural: true, Impact: ImpactNode(b.Name)}
 	same := func(c Certainty, what, value string) {
 		if f.Evidence = append(f.Evidence, Evidence{a.Name + " and " + b.Name + ": " + what, "one each", "both " + value}); c != Hint {
 			f.Certainty = c

@@ -11,7 +11,7 @@ import (
 
 func TestDuplicateNodeIdentity(t *testing.T) {
 	id := "duplicate-node-identity"
-	w := want{id: id, node: "n3", peer: "n2", subject: "n3", certainty: check.Proof}
+	w := want{id: id, node: "n3", subject: "n3", certainty: check.Proof}
 	nic := func(s *fact.Snapshot, i int) *fact.Link {
 		return facttest.NodeOf(s, i).Kernel.Host().LinkNamed("eth0")
 	}
@@ -28,13 +28,13 @@ func TestDuplicateNodeIdentity(t *testing.T) {
 			lo := facttest.NodeOf(s, 1).Kernel.Host().LinkNamed("lo")
 			lo.Addrs = append(lo.Addrs, netip.PrefixFrom(facttest.VTEP(2), 32))
 			facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)
-		}), want: want{id: id, node: "n1", peer: "n2", certainty: check.Proof}, explain: 1},
+		}), want: want{id: id, node: "n1", certainty: check.Proof}, explain: 1},
 		{name: "the managers see others at the address of their gateway, a node", mutate: func(s *fact.Snapshot) {
 			s.Wanted.Node(facttest.Node(3)).Addr = facttest.VTEP(1)
 		}, check: id, answer: check.OK},
 		{name: "one engine ID: a clone that does no harm yet", mutate: func(s *fact.Snapshot) {
 			facttest.NodeOf(s, 3).Engine.ID = facttest.NodeOf(s, 2).Engine.ID
-		}, want: want{id: id, node: "n3", peer: "n2", certainty: check.Hint}},
+		}, want: want{id: id, node: "n3", certainty: check.Hint}},
 		{name: "gossip counts two engines at one address", mutate: twice(func(s *fact.Snapshot) {
 			net := facttest.NodeOf(s, 1).Engine.Network(facttest.App)
 			net.Peers = append(net.Peers, fact.Peer{Name: "cafecafecafe", IP: facttest.VTEP(3)})

@@ -41,7 +41,7 @@ func (in *In) usurped(n *fact.Node) []Finding {
 			if w.ID == n.ID || slices.Contains(in.addrsOf(n.ID), a) || !slices.ContainsFunc(in.joinedOverlays(), func(id fact.NetworkID) bool { return in.isPeer(id, a) }) {
 				continue
 			}
-			out = append(out, Finding{Certainty: Proof, Node: n.Name, Peer: w.Hostname, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID, w.ID}, Structural: true,
+			out = append(out, Finding{Certainty: Proof, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID, w.ID}, Structural: true,
 				Message:  fmt.Sprintf("%s has the address %s of %s, too: what it sends there comes back to itself", n.Name, a, w.Hostname),
 				Evidence: []Evidence{{n.Name + ": addresses of " + at.Link, "none of another node", fmt.Sprintf("%s, of %s", at.Addr, w.Hostname)}},
 				Confirm:  fmt.Sprintf("on %s: ip route get %s   # local, where it should lead out", n.Name, a),
