@@ -101,11 +101,7 @@ func TestStaleRecordFindsTheOwnerFirst(t *testing.T) {
 			}
 			mutate(s.Earlier)
 			r := run(t, s)
-			root := "networkdb-stale-entries"
-			if c.alone {
-				root = "dns-stale-record"
-			}
-			if len(r.Causes) != 1 || r.Causes[0].ID != root {
+			if root := "networkdb-stale-entries"; len(r.Causes) != 1 || r.Causes[0].ID != root {
 				t.Fatalf("causes %s, want %s alone", ids(r.Causes), root)
 			}
 			if got := r.Causes[0].Relief; !strings.Contains(got, c.want) || strings.Contains(got, c.refuse) {

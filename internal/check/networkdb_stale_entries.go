@@ -28,7 +28,7 @@ func staleEntries(in *In) []Finding {
 	var out []Finding
 	for _, e := range in.entries() {
 		why := in.gone(&e)
-		if why == "" || in.onlyNamed(&e) {
+		if why == "" {
 			continue
 		}
 		f := in.staleEntry(&e, why)

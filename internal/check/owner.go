@@ -43,14 +43,6 @@ func (in *In) disown(owner fact.NodeID, host netip.Addr) (relief, impact string)
 	return "Find the owner first: the entry has no host address. Only the engine that made it withdraws it; restarts of others do not remove it.", ImpactNone
 }
 
-// onlyNamed: one node alone was looked at, and its resolver was asked and gives
-// the address out: that is as much as can be known, and dns-stale-record says it.
-func (in *In) onlyNamed(e *entry) bool {
-	return len(e.Lookers) == 1 && len(in.unlooked()) > 0 && slices.ContainsFunc(in.Seen.DNS, func(p fact.DNSProbe) bool {
-		return p.From.Node == e.Lookers[0] && p.Name == "tasks."+e.Service.Name && slices.Contains(p.Addrs, e.Task.IP)
-	})
-}
-
 // believedAt is what an engine believes of an address, nil for nothing.
 func believedAt(e *fact.EngineNetwork, a netip.Addr) *fact.BelievedTask {
 	if e == nil {
