@@ -170,11 +170,16 @@ func (j *judge) verdict(r *Report) Verdict {
 	if firm || len(j.confirmed) > 0 {
 		return VerdictFailed
 	}
-	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || len(r.Gaps) > 0 || j.closedPeer() != "" ||
+	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || j.lacks() || j.closedPeer() != "" ||
 		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
 		return VerdictUnknown
 	}
 	return VerdictOK
+}
+
+// lacks reports whether something that matters to the question was not seen.
+func (j *judge) lacks() bool {
+	return slices.ContainsFunc(j.s.Gaps, func(g fact.Gap) bool { return g.Class != fact.ClassAside })
 }
 
 // closedPeer is a connection between two hosts that failed, in one clause: a

@@ -114,10 +114,14 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 // lookHere looks at the node whose engine was dialled.
 func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 	req := fleet.LookRequest{Names: []string{l.question.From}}
-	if sc, err := expect.Resolve(s); err == nil && s.Wanted != nil {
+	sc, unknown := expect.Resolve(s)
+	if unknown == nil && s.Wanted != nil {
 		req = wanting(s, &sc)
 	}
 	a, err := l.ways.here.Look(ctx, req)
+	if err == nil && a.Node.Engine != nil && (unknown != nil || s.Wanted == nil) {
+		a, err = l.known(ctx, s, a)
+	}
 	if err != nil {
 		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindNode, Class: fact.ClassGarbled, Reason: err.Error()})
 		return
@@ -128,6 +132,24 @@ func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 	}
 	fact.Tidy(s)
 	l.lookHereAnew(ctx, s)
+}
+
+// known looks once more where only the answer told what a name means, a
+// container of this node, and so who is to be asked for its resolv.conf.
+func (l *look) known(ctx context.Context, s *fact.Snapshot, first *fleet.LookAnswer) (*fleet.LookAnswer, error) {
+	trial := &fact.Snapshot{Question: s.Question, Wanted: s.Wanted, Here: first.Node.ID, Nodes: []fact.Node{first.Node}}
+	sc, err := expect.Resolve(trial)
+	if err != nil {
+		return first, nil
+	}
+	unread := func(e expect.End) bool {
+		ns := expect.Sandbox(trial, &e)
+		return ns != nil && ns.Resolv == nil
+	}
+	if !slices.ContainsFunc(sc.From, unread) {
+		return first, nil
+	}
+	return l.ways.here.Look(ctx, wanting(trial, &sc))
 }
 
 // lookHereAnew asks the agent of the node whose engine was dialled where this

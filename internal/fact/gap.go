@@ -73,6 +73,9 @@ const (
 	ClassGarbled Class = "garbled"
 	// ClassUnseen: nobody looked, for a reason that is nobody's fault.
 	ClassUnseen Class = "unseen"
+	// ClassAside: nobody looked, because nothing in question is there. It is told,
+	// but hides nothing and no verdict waits for it.
+	ClassAside Class = "aside"
 	// ClassBug: our own code or a library panicked on what it read.
 	ClassBug Class = "bug"
 )
@@ -98,7 +101,7 @@ type Gap struct {
 func (s *Snapshot) Missing(node string, netns string, k Kind) *Gap {
 	for i := range s.Gaps {
 		g := &s.Gaps[i]
-		if (g.Node == "" || g.Node == node) && (g.NetNS == "" || g.NetNS == netns) && hides(g.Kind, k) {
+		if g.Class != ClassAside && (g.Node == "" || g.Node == node) && (g.NetNS == "" || g.NetNS == netns) && hides(g.Kind, k) {
 			return g
 		}
 	}

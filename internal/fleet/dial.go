@@ -140,10 +140,17 @@ func plain(ctx context.Context, err error) error {
 	switch {
 	case !errors.As(err, &wrapped):
 		return err
-	case wrapped.Timeout():
+	case wrapped.Timeout() && !dialling(wrapped):
 		return fmt.Errorf("no whole answer within %v: %w", maxCall, context.DeadlineExceeded)
 	}
 	return wrapped.Err
+}
+
+// dialling: there was no connection yet, and how long that may take is the
+// dialler's business.
+func dialling(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func reason(res *http.Response, content []byte) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -206,4 +207,15 @@ func parts(v any) (n int) {
 		}
 	}
 	return n
+}
+
+// TestNoConnection: how long opening a connection may take is not how long an
+// answer may.
+func TestNoConnection(t *testing.T) {
+	n := Dial("n1", func(context.Context) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9747}, Err: os.ErrDeadlineExceeded}
+	})
+	defer n.Close()
+	_, err := n.Hello(t.Context())
+	wantError(t, err, "dial tcp 192.0.2.1:9747: i/o timeout")
 }
