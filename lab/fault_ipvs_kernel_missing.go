@@ -31,7 +31,7 @@ func ipvsKernelMissing() Fault {
 		},
 		Heal: healExtras,
 		Want: func(_ *Lab, d *Draw) Want {
-			return d.askExtra("api", Cause{ID: "ipvs-kernel-missing", Node: d.Node, Kind: "node", Name: d.Node})
+			return d.askExtra("api", Cause{ID: "ipvs-kernel-missing", Kind: "service", Name: extra + "api"})
 		},
 	}
 }

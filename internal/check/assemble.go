@@ -29,7 +29,11 @@ func (j *judge) written(list []*located) []Cause {
 }
 
 func merge(into *Cause, c Cause) {
-	into.Evidence = append(into.Evidence, c.Evidence...)
+	for _, e := range c.Evidence {
+		if !slices.Contains(into.Evidence, e) {
+			into.Evidence = append(into.Evidence, e)
+		}
+	}
 	into.Explains = append(into.Explains, c.Message)
 	for _, e := range c.Explains {
 		if !slices.Contains(into.Explains, e) {
@@ -43,13 +47,16 @@ func merge(into *Cause, c Cause) {
 
 func (j *judge) cause(f *located) Cause {
 	c := Cause{ID: f.check.ID, Title: f.check.Title, Certainty: f.Certainty, Node: f.Node, Subject: f.Subject, Peer: f.Peer,
-		Message: f.Message, Evidence: f.Evidence, Confirm: f.Confirm, Explains: []string{},
+		Message: f.Message, Confirm: f.Confirm, Explains: []string{},
 		Relief: cmp.Or(f.Relief, f.check.Doc.Relief), Fix: cmp.Or(f.Fix, f.check.Doc.Fix), Impact: cmp.Or(f.Impact, ImpactNone)}
 	if f.Network != "" {
 		c.Network = expect.NetworkName(j.s, f.Network)
 	}
-	if c.Evidence == nil {
-		c.Evidence = []Evidence{}
+	c.Evidence = []Evidence{}
+	for _, e := range f.Evidence {
+		if !slices.Contains(c.Evidence, e) {
+			c.Evidence = append(c.Evidence, e)
+		}
 	}
 	for _, u := range flatten(f) {
 		c.Explains = append(c.Explains, u.check.ID+": "+u.Message)

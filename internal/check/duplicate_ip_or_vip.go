@@ -102,7 +102,7 @@ func (in *In) taken(o *overlay, p *port, l *fact.Link, addr string, owner *holde
 	f := Finding{
 		Certainty: Proof, Node: o.Node.Name, Network: o.Net.ID, Subject: p.Subject, Probed: in.failedWith(p.Task),
 		Message:  fmt.Sprintf("%s on %s has taken %s on %s, which is %s", p.Name, o.Node.Name, addr, o.Net.Name, owner.What),
-		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s of %s", o.Node.Name, l.Name, p.Name), Want: p.Prefix.String(), Got: addr + ", of " + owner.What}},
+		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s of %s", o.Node.Name, l.Name, p.Name), Want: p.Prefix.String(), Got: "also " + addr + ", of " + owner.What}},
 		Confirm:  fmt.Sprintf("on %s: %sip addr show %s", o.Node.Name, Enter(p.Sandbox.Name), l.Name),
 		Relief:   fmt.Sprintf("on %s: %sip addr del %s dev %s", o.Node.Name, Enter(p.Sandbox.Name), addr, l.Name),
 	}

@@ -110,11 +110,11 @@ func (in *In) modeMessage(f *Finding, svc *fact.Service, ghosts []netip.Addr, no
 		f.Relief = fmt.Sprintf("let clients use tasks.%s; on %s, one after the other: systemctl restart docker", svc.Name, strings.Join(nodes, ", "))
 		f.Impact = "all tasks on " + strings.Join(nodes, ", ")
 		if strings.Contains(svc.UpdateState, "paused") {
-			f.Relief = fmt.Sprintf("docker service update --force %s; %s", svc.Name, f.Relief)
+			f.Relief = fmt.Sprintf("docker service update --force %s; %s", quoted(svc.Name), f.Relief)
 		}
 		return
 	}
 	f.Message = fmt.Sprintf("%s is in mode vip, but its name does not lead to its virtual address", svc.Name)
-	f.Relief = fmt.Sprintf("let clients use tasks.%s; or docker service scale %s=0 && sleep 5 && docker service scale %s=%d", svc.Name, svc.Name, svc.Name, max(1, svc.Replicas))
+	f.Relief = fmt.Sprintf("let clients use tasks.%s; or docker service scale %s=0 && sleep 5 && docker service scale %s=%d", svc.Name, quoted(svc.Name), quoted(svc.Name), max(1, svc.Replicas))
 	f.Impact = impactService(svc)
 }

@@ -26,66 +26,71 @@ var IPVSKernelMissing = &Check{
 
 func ipvsKernel(in *In) []Finding {
 	var out []Finding
-	uses, services := in.balanced()
-	if len(uses) == 0 {
-		return nil
+	var without []*fact.Node
+	asked := false
+	for _, id := range in.Scope.ToServices {
+		s := in.Wanted.Service(id)
+		if s == nil {
+			continue
+		}
+		uses := in.balanced(s)
+		if len(uses) > 0 && !asked {
+			without, asked = in.noIPVS(), true
+		}
+		if len(uses) > 0 && len(without) > 0 {
+			out = append(out, in.unbalanced(s, uses, without))
+		}
 	}
+	return out
+}
+
+// noIPVS lists the nodes whose kernel has none, by name.
+func (in *In) noIPVS() []*fact.Node {
+	var out []*fact.Node
 	for _, node := range in.Sighted {
 		f := node.Kernel.Feature("ip_vs")
 		switch {
 		case f == nil:
 			in.Blind("%s: whether the kernel has IPVS is not known", node.Name)
 		case !f.Present && !f.Loadable:
-			out = append(out, in.noIPVS(node, uses, services))
+			out = append(out, node)
 		}
 	}
+	slices.SortFunc(out, func(a, b *fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
-func (in *In) noIPVS(node *fact.Node, uses []string, services []*fact.Service) Finding {
-	f := Finding{
-		Certainty: Proof, Structural: true, Node: node.Name, Subject: in.NodeSubject(node.ID),
-		Message:  fmt.Sprintf("the kernel of %s has no IPVS, but %s", node.Name, strings.Join(uses, " and ")),
-		Evidence: []Evidence{{Where: fmt.Sprintf("%s: kernel %s", node.Name, node.Kernel.Release), Want: "ip_vs, for " + strings.Join(uses, " and "), Got: "neither built in nor a module"}},
-		Confirm:  fmt.Sprintf("on %s: ls /proc/net/ip_vs; modinfo ip_vs", node.Name),
+// unbalanced is one finding a service, whichever nodes cannot serve it.
+func (in *In) unbalanced(s *fact.Service, uses []string, without []*fact.Node) Finding {
+	f := Finding{Certainty: Proof, Structural: true, Node: without[0].Name, Subject: ServiceSubject(s), Services: []fact.ServiceID{s.ID}}
+	f.Message = fmt.Sprintf("the %s of %s %s no IPVS, but %s", plural(len(without), "kernel", "kernels"), listed(hostNames(without)), plural(len(without), "has", "have"), strings.Join(uses, " and "))
+	var confirm []string
+	for _, node := range without {
+		f.Nodes = append(f.Nodes, node.ID)
+		f.Evidence = append(f.Evidence, Evidence{Where: fmt.Sprintf("%s: kernel %s", node.Name, node.Kernel.Release), Want: "ip_vs, for " + strings.Join(uses, " and "), Got: "neither built in nor a module"})
+		confirm = append(confirm, fmt.Sprintf("on %s: ls /proc/net/ip_vs", node.Name))
 	}
-	var names []string
-	for _, s := range services {
-		f.Services = append(f.Services, s.ID)
-		names = append(names, "tasks."+s.Name)
-	}
-	f.Relief = "in the clients, use the name " + strings.Join(names, ", ")
-	for _, s := range services {
-		if c := hostModeCommand(s); c != "" {
-			f.Relief, f.Impact = f.Relief+"\non a manager: "+c, ImpactTask
-		}
+	f.Confirm = strings.Join(confirm, "\n")
+	f.Relief = "in the clients, use the name tasks." + s.Name
+	if c := hostModeCommand(s); c != "" {
+		f.Relief, f.Impact = f.Relief+"\non a manager: "+c, ImpactTask
 	}
 	return f
 }
 
-// balanced says what of the question's targets needs IPVS.
-func (in *In) balanced() (uses []string, services []*fact.Service) {
-	for _, id := range in.Scope.ToServices {
-		s := in.Wanted.Service(id)
-		if s == nil {
-			continue
-		}
-		before := len(uses)
-		for _, v := range s.VIPs {
-			if s.EndpointMode == "vip" && slices.Contains(in.Scope.Networks, v.Network) {
-				uses = append(uses, fmt.Sprintf("%s has the virtual IP %s on %s", s.Name, v.Addr.Addr(), in.NetworkName(v.Network)))
-			}
-		}
-		for _, p := range s.Ports {
-			if p.Mode == "ingress" && p.Published != 0 {
-				uses = append(uses, fmt.Sprintf("%s publishes port %d through the routing mesh", s.Name, p.Published))
-			}
-		}
-		if len(uses) > before {
-			services = append(services, s)
+// balanced says what of a service needs IPVS.
+func (in *In) balanced(s *fact.Service) (uses []string) {
+	for _, v := range s.VIPs {
+		if s.EndpointMode == "vip" && slices.Contains(in.Scope.Networks, v.Network) {
+			uses = append(uses, fmt.Sprintf("%s has the virtual IP %s on %s", s.Name, v.Addr.Addr(), in.NetworkName(v.Network)))
 		}
 	}
-	return uses, services
+	for _, p := range s.Ports {
+		if p.Mode == "ingress" && p.Published != 0 {
+			uses = append(uses, fmt.Sprintf("%s publishes port %d through the routing mesh", s.Name, p.Published))
+		}
+	}
+	return uses
 }
 
 // hostModeCommand publishes the ingress ports on the tasks' own hosts instead,
@@ -100,5 +105,5 @@ func hostModeCommand(s *fact.Service) string {
 	if args == "" {
 		return ""
 	}
-	return "docker service update" + args + " " + s.Name
+	return "docker service update" + args + " " + quoted(s.Name)
 }

@@ -29,11 +29,17 @@ func TestIPVSKernelMissing(t *testing.T) {
 		{name: "a virtual IP", mutate: func(s *fact.Snapshot) {
 			giveVIP(s, "api", "10.0.1.2/24")
 			noIPVS(s, 1, false)
-		}, want: want{id: id, node: "n1", subject: "n1", certainty: check.Proof}},
+		}, want: want{id: id, node: "n1", subject: "api", certainty: check.Proof}},
+		{name: "on all nodes: one cause", mutate: func(s *fact.Snapshot) {
+			giveVIP(s, "api", "10.0.1.2/24")
+			for i := 1; i <= 3; i++ {
+				noIPVS(s, i, false)
+			}
+		}, want: want{id: id, node: "n1", subject: "api", certainty: check.Proof}},
 		{name: "an ingress port", mutate: func(s *fact.Snapshot) {
 			s.Wanted.ServiceNamed("api").Ports[0].Mode = "ingress"
 			noIPVS(s, 2, false)
-		}, want: want{id: id, node: "n2", subject: "n2", certainty: check.Proof}},
+		}, want: want{id: id, node: "n2", subject: "api", certainty: check.Proof}},
 		{name: "nobody needs it", mutate: func(s *fact.Snapshot) { noIPVS(s, 1, false) }, check: id, answer: check.OK},
 		{name: "only the client's own name needs it", mutate: func(s *fact.Snapshot) {
 			giveVIP(s, "web", "10.0.1.2/24")

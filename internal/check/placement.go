@@ -13,8 +13,8 @@ import (
 // are away, the constraints, the ports that are taken. reason is the one that
 // stands out, in one clause; empty when there is none.
 func (in *In) ruledOut(svc *fact.Service, said string) (f Finding, reason string) {
-	f = Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps --no-trunc " + svc.Name,
-		Relief: "docker service update --force " + svc.Name, Impact: impactService(svc)}
+	f = Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps --no-trunc " + quoted(svc.Name),
+		Relief: "docker service update --force " + quoted(svc.Name), Impact: impactService(svc)}
 	away := in.away()
 	for _, n := range away {
 		f.Evidence = append(f.Evidence, Evidence{Where: "node " + n.Hostname, Want: "active, ready", Got: n.Availability + ", " + n.State})
@@ -30,12 +30,12 @@ func (in *In) ruledOut(svc *fact.Service, said string) (f Finding, reason string
 		f.Relief, f.Impact = giveBack(only), ImpactNone
 	case strings.Contains(said, "constraints not satisfied") && len(constraints) > 0:
 		reason = fmt.Sprintf("no node that takes tasks satisfies %s", strings.Join(constraints, " and "))
-		f.Relief = fmt.Sprintf("docker service update --constraint-rm '%s' %s", constraints[0], svc.Name)
+		f.Relief = fmt.Sprintf("docker service update --constraint-rm %s %s", quoted(constraints[0]), quoted(svc.Name))
 	case strings.Contains(said, "host-mode port already in use"):
 		reason = in.portTaken(svc, &f)
 	case strings.Contains(said, "max replicas per node") && len(away) == 0:
 		reason = fmt.Sprintf("%d replicas, at most %d on a node, and %d nodes", svc.Replicas, svc.MaxPerNode, len(in.Wanted.Nodes))
-		f.Relief, f.Impact = fmt.Sprintf("docker service update --replicas-max-per-node %d %s", svc.MaxPerNode+1, svc.Name), impactService(svc)
+		f.Relief, f.Impact = fmt.Sprintf("docker service update --replicas-max-per-node %d %s", svc.MaxPerNode+1, quoted(svc.Name)), impactService(svc)
 	case len(away) > 0:
 		reason = fmt.Sprintf("%s is %s", away[0].Hostname, absence(away[0]))
 		if len(away) > 1 {
@@ -75,7 +75,7 @@ func giveBack(n *fact.SwarmNode) string {
 	if n.State != "ready" {
 		return fmt.Sprintf("on %s: systemctl start docker   # the managers see it %s", n.Hostname, n.State)
 	}
-	return "docker node update --availability active " + n.Hostname
+	return "docker node update --availability active " + quoted(n.Hostname)
 }
 
 // pinned is the one node a constraint on the host name leaves, nil when there is
@@ -108,7 +108,7 @@ func (in *In) portTaken(svc *fact.Service, f *Finding) (reason string) {
 			reason = fmt.Sprintf("host port %s is taken by %s", port, strings.Join(holders, ", "))
 			f.Evidence = append(f.Evidence, Evidence{Where: "host port " + port, Want: "free on some node", Got: "taken by " + strings.Join(holders, ", ")})
 		}
-		f.Relief = fmt.Sprintf("docker service update --publish-rm %d/%s --publish-add mode=host,published=FREEPORT,target=%d,protocol=%s %s", p.Target, p.Proto, p.Target, p.Proto, svc.Name)
+		f.Relief = fmt.Sprintf("docker service update --publish-rm %d/%s --publish-add mode=host,published=FREEPORT,target=%d,protocol=%s %s", p.Target, p.Proto, p.Target, p.Proto, quoted(svc.Name))
 	}
 	return reason
 }

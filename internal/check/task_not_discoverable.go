@@ -59,7 +59,7 @@ func (in *In) heldBack(svc *fact.Service, s *slot) Finding {
 		Evidence: []Evidence{{Where: "task " + s.Name, Want: "running", Got: t.State + " for " + in.since(t.StateSince)},
 			{Where: node + ": container of " + s.Name, Want: "healthy", Got: health}},
 		Confirm: fmt.Sprintf("on %s: docker inspect --format '{{json .State.Health}}' %s", node, cmp.Or(shortID(t.Container), "CONTAINER")),
-		Relief:  "docker service update --no-healthcheck " + svc.Name, Impact: impactService(svc)}
+		Relief:  "docker service update --no-healthcheck " + quoted(svc.Name), Impact: impactService(svc)}
 	switch {
 	case len(s.Failed) > 1:
 		f.Message = fmt.Sprintf("%s never passes its health check: %d tasks ended in %s, and no name leads to it meanwhile", s.Name, len(s.Failed), in.since(s.Failed[len(s.Failed)-1].StateSince))

@@ -57,19 +57,19 @@ func (in *In) whole(svc *fact.Service) bool {
 
 // noSlots is about a service without any task.
 func (in *In) noSlots(svc *fact.Service) Finding {
-	f := Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps " + svc.Name,
+	f := Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps " + quoted(svc.Name),
 		Message: fmt.Sprintf("%s has no task: the managers made none for its %d replicas", svc.Name, svc.Replicas), Impact: impactService(svc),
-		Relief: "docker service update --force " + svc.Name}
+		Relief: "docker service update --force " + quoted(svc.Name)}
 	if svc.Replicas == 0 {
 		f.Message, f.Impact = svc.Name+" is scaled to 0: it has no task, so nobody can answer", ImpactNone
-		f.Relief, f.Fix = fmt.Sprintf("docker service scale %s=1", svc.Name), "Keep at least one replica while others depend on "+svc.Name+"."
+		f.Relief, f.Fix = fmt.Sprintf("docker service scale %s=1", quoted(svc.Name)), "Keep at least one replica while others depend on "+svc.Name+"."
 	}
 	f.Evidence = []Evidence{{Where: "tasks of " + svc.Name, Want: "at least one", Got: fmt.Sprintf("none, of %d replicas", svc.Replicas)}}
 	return f
 }
 
 func (in *In) downSlots(svc *fact.Service, all, bad []slot) Finding {
-	f := Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps --no-trunc " + svc.Name}
+	f := Finding{Certainty: Proof, Subject: ServiceSubject(svc), Structural: true, Confirm: "docker service ps --no-trunc " + quoted(svc.Name)}
 	pulling := true
 	for i, s := range bad {
 		said, onlySlow := in.trouble(&s)

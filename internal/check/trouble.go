@@ -54,6 +54,9 @@ func short(s string) string {
 	return s
 }
 
+// noRelief: starting the same thing again ends the same way.
+const noRelief = "Nothing restores it but the fix: there is no earlier definition to go back to, and the same program ends the same way."
+
 // revive is the least that may bring a slot back, by what its error says, and
 // what that disturbs.
 func (in *In) revive(svc *fact.Service, s *slot) (relief, impact string) {
@@ -62,21 +65,24 @@ func (in *In) revive(svc *fact.Service, s *slot) (relief, impact string) {
 		t = s.Failed[0]
 	}
 	node := in.NodeName(t.Node)
+	missing := strings.Contains(t.Err, "executable file not found") || strings.Contains(t.Err, "no such file or directory") && strings.Contains(t.Err, "exec")
 	switch e := t.Err; {
 	case s.Now == nil && t.State == "complete":
-		return "docker service update --force " + svc.Name, impactService(svc)
-	case strings.Contains(svc.UpdateState, "paused"):
-		return "docker service update --rollback " + svc.Name, impactService(svc)
+		return "docker service update --force " + quoted(svc.Name), impactService(svc)
+	case strings.Contains(svc.UpdateState, "paused"), missing && svc.UpdateState != "":
+		return "docker service update --rollback " + quoted(svc.Name), impactService(svc)
 	case strings.Contains(e, "No such image") || strings.Contains(e, "pull") || strings.Contains(e, "resolve reference") || strings.Contains(e, "manifest"):
-		return fmt.Sprintf("docker service update --image IMAGE:TAG %s   # one that %s can pull, or load the image there by hand", svc.Name, node), impactService(svc)
+		return fmt.Sprintf("docker service update --image IMAGE:TAG %s   # one that %s can pull, or load the image there by hand", quoted(svc.Name), node), impactService(svc)
 	case strings.Contains(e, "bind source path does not exist"):
-		return fmt.Sprintf("on %s: mkdir -p %s", node, strings.TrimSpace(e[strings.LastIndex(e, ":")+1:])), ImpactNone
+		return fmt.Sprintf("on %s: mkdir -p %s", node, quoted(strings.TrimSpace(e[strings.LastIndex(e, ":")+1:]))), ImpactNone
+	case missing: // starting it anew fails anew
+		return noRelief, ImpactNone
 	case s.Now == nil:
-		return "docker service update --force " + svc.Name, impactService(svc)
+		return "docker service update --force " + quoted(svc.Name), impactService(svc)
 	case ended(t) && svc.UpdateState != "":
-		return "docker service update --rollback " + svc.Name, impactService(svc)
+		return "docker service update --rollback " + quoted(svc.Name), impactService(svc)
 	case ended(t):
-		return fmt.Sprintf("docker service logs --tail 50 %s   # the program's last words say what to mend; there is no earlier definition to go back to", svc.Name), ImpactNone
+		return noRelief, ImpactNone
 	}
-	return "docker service update --force " + svc.Name, impactService(svc)
+	return "docker service update --force " + quoted(svc.Name), impactService(svc)
 }

@@ -140,3 +140,15 @@ func TestManyAreFolded(t *testing.T) {
 		}
 	}
 }
+
+func TestManualPagesNameOnlyPagesThatExist(t *testing.T) {
+	c := *check.All()[0]
+	c.Because = []string{check.All()[1].ID, "no-such-check"}
+	var b bytes.Buffer
+	if err := render.Explain(&b, &c, render.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.Contains(out, "no-such-check") || !strings.Contains(out, check.All()[1].ID) {
+		t.Errorf("page:\n%s", out)
+	}
+}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"fairway/internal/check"
@@ -19,9 +20,9 @@ func Explain(w io.Writer, c *check.Check, o Options) error {
 			p.text(2, plain, l)
 		}
 	}
-	if len(c.Because) > 0 {
+	if because := reasons(c); len(because) > 0 {
 		p.section("Where one of these is found on the same objects, this follows from it")
-		p.text(2, plain, strings.Join(c.Because, ", "))
+		p.text(2, plain, strings.Join(because, ", "))
 	}
 	var needs []string
 	for _, k := range c.Needs {
@@ -32,6 +33,14 @@ func Explain(w io.Writer, c *check.Check, o Options) error {
 		p.text(2, plain, strings.Join(needs, ", "))
 	}
 	return p.writeTo(w)
+}
+
+// reasons are the checks that explain a check's finding; of those that are only
+// planned there is no page to read.
+func reasons(c *check.Check) []string {
+	return slices.DeleteFunc(slices.Clone(c.Because), func(id string) bool {
+		return !slices.ContainsFunc(check.All(), func(k *check.Check) bool { return k.ID == id })
+	})
 }
 
 // List writes the ID and title of every check, one a line.
