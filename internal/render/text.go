@@ -95,8 +95,34 @@ func (t *text) cause(i int) {
 	t.part("Confirm", c.Confirm)
 	if len(c.Explains) > 0 {
 		t.line(2, bold, "What follows from it")
-		t.list(4, c.Explains, most)
+		t.list(4, repeated(c.Explains), most)
 	}
+}
+
+// repeated folds lines that say the same of different ends into the first, with
+// how many more there are: findings of one check, connections that failed alike.
+func repeated(lines []string) []string {
+	var out []string
+	for _, g := range fold(lines, func(l *string) (string, string, bool) { return alike(*l), *l, false }) {
+		line := g.about[0]
+		if n := len(g.about) - 1; n > 0 {
+			line += fmt.Sprintf(" (%d more like it)", n)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// alike is what two lines below "What follows from it" have in common: the check
+// that found it, or a connection's target and outcome.
+func alike(line string) string {
+	if id, _, ok := strings.Cut(line, ": "); ok && !strings.Contains(id, " ") {
+		return id
+	}
+	if _, target, ok := strings.Cut(line, " → "); ok {
+		return target
+	}
+	return line
 }
 
 // marks says in one line which cause it is, how certain, and where.

@@ -28,6 +28,16 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+func TestRepeated(t *testing.T) {
+	got := repeated([]string{"task-not-running: api.1 is down", "web.1 → api.1 (10.0.1.2:80): timeout", "task-not-running: api.2 is down",
+		"web.2 → api.1 (10.0.1.2:80): timeout", "web.1 → api.2 (10.0.1.3:80): timeout", "one row is gone"})
+	want := []string{"task-not-running: api.1 is down (1 more like it)", "web.1 → api.1 (10.0.1.2:80): timeout (1 more like it)",
+		"web.1 → api.2 (10.0.1.3:80): timeout", "one row is gone"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestWrap(t *testing.T) {
 	for _, row := range []struct {
 		text string
