@@ -138,6 +138,27 @@ type In struct {
 	Sighted []*fact.Node
 
 	blind []string
+	// rows are what remoteRows has answered.
+	rows map[rowsOf][]expect.Row
+}
+
+type rowsOf struct {
+	node *fact.Node
+	net  fact.NetworkID
+}
+
+// remoteRows is expect.RemoteRows, worked out once: checks ask for every probe.
+func (in *In) remoteRows(node *fact.Node, net fact.NetworkID) []expect.Row {
+	k := rowsOf{node, net}
+	rows, ok := in.rows[k]
+	if !ok {
+		if in.rows == nil {
+			in.rows = map[rowsOf][]expect.Row{}
+		}
+		rows = expect.RemoteRows(in.Snapshot, node, net)
+		in.rows[k] = rows
+	}
+	return rows
 }
 
 // Blind records that something on the path could not be judged, and why. The

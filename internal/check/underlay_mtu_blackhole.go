@@ -79,7 +79,7 @@ func mtuBlackhole(in *In) []Finding {
 // node itself does, or nobody knows.
 func (in *In) peerAt(node *fact.Node, net fact.NetworkID, a netip.Addr) (expect.Peer, bool) {
 	if node.Engine != nil {
-		for _, row := range expect.RemoteRows(in.Snapshot, node, net) {
+		for _, row := range in.remoteRows(node, net) {
 			if row.IP == a {
 				return expect.Peer{ID: row.Node, Name: in.peerOf(&heldRow{Row: row}), Addr: row.VTEP}, true
 			}
