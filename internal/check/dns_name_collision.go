@@ -39,6 +39,10 @@ func nameCollisions(in *In) []Finding {
 			}
 		}
 		for _, net := range in.Scope.Networks {
+			t, ok := in.known(t, net)
+			if !ok {
+				continue
+			}
 			found, certainty := Finding{}, Hint
 			for _, r := range in.rivals(&t, net, answers[t.Names[0]]) {
 				hit := slices.ContainsFunc(answers[r.Name], func(a netip.Addr) bool { return slices.Contains(r.Addrs, a) })
@@ -50,7 +54,7 @@ func nameCollisions(in *In) []Finding {
 				}
 				in.addRival(&found, &t, &r, net, answers[r.Name])
 			}
-			if len(found.Evidence) > 0 {
+			if len(found.Evidence) > 0 && !in.told(out, &found) {
 				found.Certainty, found.Probed, found.Confirm = certainty, certainty == Proof, "docker network inspect -v "+quoted(in.NetworkName(net))
 				if len(askers) > 0 {
 					found.Confirm = askers[0].ask(in.netns(&askers[0]), "@127.0.0.11", t.Names[0])

@@ -82,7 +82,7 @@ func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) (
 	who := EndSubject(a.End)
 	f := Finding{Certainty: Proof, Node: a.Node.Name, Subject: who, Probed: true, Impact: ImpactTask,
 		Evidence: []Evidence{{Where: "questions of " + a.what() + " to 127.0.0.11:53", Want: "an answer", Got: string(front)}},
-		Confirm:  a.ask(ns.Name, "@127.0.0.11", in.Question.To)}
+		Confirm:  a.ask(ns.Name, "@127.0.0.11", cmp.Or(in.Question.To, a.End.ServiceName))}
 	i := slices.IndexFunc(ns.Sockets, func(s fact.Socket) bool { return s.Proto == "udp" && s.Local.Addr() == expect.ResolverAddr })
 	if i < 0 {
 		f.Message = fmt.Sprintf("the resolver of %s is gone: nothing listens on 127.0.0.11 in it", a.what())

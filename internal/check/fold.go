@@ -105,6 +105,9 @@ func nodesOf(s *fact.Snapshot, f *Finding) []string {
 
 // onPath reports whether a finding lies on a path of the question.
 func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
+	if s.Question.All {
+		return true
+	}
 	if f.Unstarted {
 		return slices.ContainsFunc(f.Services, func(id fact.ServiceID) bool {
 			return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)

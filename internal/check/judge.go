@@ -152,6 +152,9 @@ func (j *judge) report() *Report {
 
 func (j *judge) question() Question {
 	q := j.s.Question
+	if q.All {
+		return Question{Proto: j.sc.Proto, Services: q.Services}
+	}
 	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node}
 	if q.Port == 0 {
 		out.Ports = j.sc.Ports

@@ -51,7 +51,11 @@ func (in *In) questions(a *asker, name string) []fact.DNSProbe {
 func (in *In) answer(a *asker, name string) ([]netip.Addr, bool) {
 	var out []netip.Addr
 	ok := false
-	for _, p := range in.questions(a, name) {
+	asked := in.questions(a, name)
+	if in.Question.All && len(asked) == 0 {
+		return nil, false // not everybody asks about everybody
+	}
+	for _, p := range asked {
 		if p.Outcome == fact.Open {
 			ok, out = true, append(out, p.Addrs...)
 		}

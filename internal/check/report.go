@@ -76,7 +76,8 @@ type Tool struct {
 	Version string `json:"version"`
 }
 
-// Question is the symptom as it was asked; From is empty for "everyone".
+// Question is the symptom as it was asked; From is empty for "everyone", To for
+// the whole Swarm.
 type Question struct {
 	From  string   `json:"from,omitempty"`
 	To    string   `json:"to"`
@@ -86,6 +87,8 @@ type Question struct {
 	Node  string   `json:"node,omitempty"`
 	// Networks are the names of the networks both ends share.
 	Networks []string `json:"networks,omitempty"`
+	// Services are those that a question about the whole Swarm is limited to.
+	Services []string `json:"services,omitempty"`
 }
 
 // Cause is a root cause with what follows from it.

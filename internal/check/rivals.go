@@ -50,6 +50,28 @@ func (in *In) targets() []target {
 	return out
 }
 
+// known is a target by the names it has on one network; false where it is not on
+// it.
+func (in *In) known(t target, net fact.NetworkID) (target, bool) {
+	svc := in.Wanted.Service(t.Service)
+	if svc == nil {
+		return t, true
+	}
+	t.Names = append([]string{svc.Name}, aliases(svc, net)...)
+	there := slices.ContainsFunc(svc.Attached, func(a fact.Attachment) bool { return a.Network == net }) ||
+		slices.ContainsFunc(in.Wanted.Tasks, func(k fact.Task) bool { return k.ServiceID == svc.ID && k.Running() && k.Addr(net).IsValid() })
+	return t, there
+}
+
+// told reports whether the same services were found to collide on the same
+// network, seen from another one of them.
+func (in *In) told(list []Finding, f *Finding) bool {
+	return len(f.Services) > 1 && slices.ContainsFunc(list, func(o Finding) bool {
+		return o.Network == f.Network && len(o.Services) == len(f.Services) &&
+			!slices.ContainsFunc(f.Services, func(id fact.ServiceID) bool { return !slices.Contains(o.Services, id) })
+	})
+}
+
 // aliases are the names beside its own that a service has on a network.
 func aliases(s *fact.Service, net fact.NetworkID) []string {
 	var out []string

@@ -85,7 +85,11 @@ func (in *In) sighted(c *Check) []*fact.Node {
 // the managers a host is known by its address only.
 func (in *In) unseen(side Side) []string {
 	var out []string
-	for _, e := range sideEnds(in.Scope, side) {
+	ends := sideEnds(in.Scope, side)
+	for _, id := range in.Scope.Nodes {
+		ends = append(ends, expect.End{Node: id, NodeName: expect.NodeName(in.Snapshot, id)})
+	}
+	for _, e := range ends {
 		if in.Node(e.Node) == nil && e.NodeName != "" && !slices.Contains(out, e.NodeName) {
 			out = append(out, e.NodeName)
 		}
@@ -114,15 +118,15 @@ func (in *In) lacks(n *fact.Node, c *Check) *fact.Gap {
 }
 
 func sideNodes(sc *expect.Scope, side Side) []fact.NodeID {
-	return expect.PathNodes(&expect.Scope{From: sideEnds(sc, side)})
+	return expect.PathNodes(&expect.Scope{From: sideEnds(sc, side), Nodes: sc.Nodes})
 }
 
 func sideEnds(sc *expect.Scope, side Side) []expect.End {
 	switch side {
 	case FromSide:
-		return sc.From
+		return slices.Clone(sc.From)
 	case ToSide:
-		return sc.To
+		return slices.Clone(sc.To)
 	}
 	return slices.Concat(sc.From, sc.To)
 }

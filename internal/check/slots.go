@@ -158,7 +158,7 @@ func ended(t *fact.Task) bool {
 
 // means: the question names the service, or the very task in this slot.
 func (in *In) means(svc *fact.Service, s *slot) bool {
-	if in.Question.To == svc.Name || in.Question.From == svc.Name {
+	if in.Question.All || in.Question.To == svc.Name || in.Question.From == svc.Name {
 		return true
 	}
 	for _, ends := range [][]expect.End{in.Scope.From, in.Scope.To} {

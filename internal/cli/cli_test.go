@@ -45,6 +45,9 @@ func lookAt(scenario string) cli.Looker {
 			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before everything was looked at"})
 		}
 		s.Question = q
+		if q.All {
+			facttest.Whole(s, q.Services...)
+		}
 		return s, nil
 	}
 }

@@ -46,14 +46,20 @@ ports that TO's tasks listen on and those that it publishes are tried.`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	f.reach.add(cmd.Flags())
+	f.add(cmd)
 	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`")
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json or junit")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
-	// Only a name that is not there can make these fail.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	// Only a name that is not there can make it fail.
 	_ = cmd.RegisterFlagCompletionFunc("node", cobra.NoFileCompletions)
 	return cmd
+}
+
+// add defines what diagnose and check have in common.
+func (f *diagnoseFlags) add(cmd *cobra.Command) {
+	f.reach.add(cmd.Flags())
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json or junit")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
+	// Only a name that is not there can make it fail.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *diagnoseFlags) validate() error {
@@ -77,6 +83,11 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 		return err
 	}
 	q.Node = f.node
+	return c.answer(ctx, q, &f)
+}
+
+// answer looks at what a question needs, judges it and writes the report.
+func (c *command) answer(ctx context.Context, q fact.Question, f *diagnoseFlags) error {
 	start := c.env.Now()
 	s, changed, err := c.reached(ctx, q, f.timeout, &f.reach)
 	if err != nil {

@@ -298,7 +298,11 @@ func everyoneElse(s *fact.Snapshot) []host {
 
 func elsewhere(s *fact.Snapshot, sc *expect.Scope) []host {
 	var out []host
-	for _, e := range slices.Concat(sc.From, sc.To) {
+	ends := slices.Concat(sc.From, sc.To)
+	for _, id := range sc.Nodes {
+		ends = append(ends, expect.End{Node: id, NodeName: expect.NodeName(s, id)})
+	}
+	for _, e := range ends {
 		known := func(h host) bool { return h.name == e.NodeName }
 		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
 			continue
@@ -337,7 +341,7 @@ func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
 func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	plan := expect.First(s, sc)
 	l.progress(fmt.Sprintf("connecting from %d to %d targets", len(sc.From), len(plan.TCP)))
-	s.Gaps = append(s.Gaps, sampled(&plan)...)
+	s.Gaps = append(append(s.Gaps, sampled(&plan)...), sampledWhole(&plan)...)
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.deeper(ctx, s, sc)
@@ -349,9 +353,24 @@ func sampled(p *expect.Plan) []fact.Gap {
 	if p.Each == 0 {
 		return nil
 	}
-	return []fact.Gap{{Kind: fact.KindTCP, Class: fact.ClassUnseen,
+	return []fact.Gap{{Kind: fact.KindSample, Class: fact.ClassUnseen,
 		Reason: fmt.Sprintf("every source tried %d of %d targets, each beginning at another one: %d connections are the limit of one run", p.Each, p.Of, expect.MaxTCP),
 		Do:     "name one source with service.slot, or one port"}}
+}
+
+// sampledWhole says the same of a check of the whole Swarm.
+func sampledWhole(p *expect.Plan) []fact.Gap {
+	var parts []string
+	if p.Pairs.N < p.Pairs.Of {
+		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %d connections are the limit of one run", p.Pairs.N, p.Pairs.Of, expect.MaxTCP))
+	}
+	if p.Names.N < p.Names.Of {
+		parts = append(parts, fmt.Sprintf("%d of %d look-ups of services were made, some from every task", p.Names.N, p.Names.Of))
+	}
+	if parts == nil {
+		return nil
+	}
+	return []fact.Gap{{Kind: fact.KindSample, Class: fact.ClassUnseen, Reason: strings.Join(parts, "; "), Do: "`fairway check SERVICE` tries the pairs of one service"}}
 }
 
 // send has every node send its part of a plan, and notes the results.

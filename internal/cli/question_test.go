@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"fairway/internal/fact"
@@ -20,7 +21,7 @@ func TestQuestion(t *testing.T) {
 		{[]string{"fd00::3", "[fd00::4]:53/udp"}, fact.Question{From: "fd00::3", To: "fd00::4", Port: 53, Proto: "udp"}},
 		{[]string{"::1"}, fact.Question{To: "::1", Proto: "tcp"}},
 	} {
-		if got, err := question(row.args); err != nil || got != row.want {
+		if got, err := question(row.args); err != nil || !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%q: %+v, %v; want %+v", row.args, got, err, row.want)
 		}
 	}

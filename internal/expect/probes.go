@@ -17,7 +17,13 @@ type Plan struct {
 	Peers []fact.PeerProbe
 	// Each is how many of Of targets every source connects to; 0: all of them.
 	Each, Of int
+	// Pairs of tasks that are tried, and Names that are asked for, of a whole
+	// Swarm.
+	Pairs, Names Share
 }
+
+// Share is how many there are of so many.
+type Share struct{ N, Of int }
 
 // MaxTCP bounds the connections one round may ask for.
 const MaxTCP = 4096
@@ -32,6 +38,9 @@ var resolverPort = netip.AddrPortFrom(ResolverAddr, 53)
 // that is more than MaxTCP connections, every source asks an equal share of the
 // targets, each beginning at another one, and Plan.Each says how many.
 func First(s *fact.Snapshot, sc *Scope) Plan {
+	if s.Question.All {
+		return everyone(s, sc)
+	}
 	p := planner{s: s, sc: sc, ladder: map[ladderKey]bool{}}
 	var sources []*End
 	for i := range sc.From {
@@ -46,14 +55,14 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 		p.plan.Each, p.plan.Of = each, len(targets)
 	}
 	for i, from := range sources {
-		p.from(from, rotated(targets, i*each)[:each])
+		p.from(from, inTurn(targets, i*each)[:each])
 	}
 	p.plan.Peers = peers(s, sc)
 	return p.plan
 }
 
-// rotated is the list beginning at another place.
-func rotated(list []End, at int) []End {
+// inTurn is the list beginning at another place.
+func inTurn[T any](list []T, at int) []T {
 	if len(list) == 0 {
 		return nil
 	}
@@ -127,9 +136,7 @@ func source(s *fact.Snapshot, e *End) (fact.Source, bool) {
 func questions(src fact.Source, sc *Scope) []fact.DNSProbe {
 	var out []fact.DNSProbe
 	for _, name := range serviceNames(sc) {
-		for _, q := range []string{"tasks." + name, name} {
-			out = append(out, fact.DNSProbe{From: src, Server: resolverPort, Name: q, Type: "A"})
-		}
+		out = append(out, aboutService(src, name)...)
 	}
 	for _, e := range sc.To {
 		if e.ServiceName == "" && e.Name != "" {
@@ -137,6 +144,10 @@ func questions(src fact.Source, sc *Scope) []fact.DNSProbe {
 		}
 	}
 	return out
+}
+
+func aboutService(src fact.Source, name string) []fact.DNSProbe {
+	return []fact.DNSProbe{{From: src, Server: resolverPort, Name: "tasks." + name, Type: "A"}, {From: src, Server: resolverPort, Name: name, Type: "A"}}
 }
 
 func serviceNames(sc *Scope) []string {
@@ -200,7 +211,7 @@ func isManager(s *fact.Snapshot, e *fact.Engine, p *Peer) bool {
 }
 
 // PathNodes lists the nodes that hold an end of the question, in the order of
-// the ends.
+// the ends, and those it is about anyway.
 func PathNodes(sc *Scope) []fact.NodeID {
 	var out []fact.NodeID
 	for _, ends := range [][]End{sc.From, sc.To} {
@@ -208,6 +219,11 @@ func PathNodes(sc *Scope) []fact.NodeID {
 			if e.Node != "" && !slices.Contains(out, e.Node) {
 				out = append(out, e.Node)
 			}
+		}
+	}
+	for _, id := range sc.Nodes {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
 		}
 	}
 	return out
@@ -276,10 +292,19 @@ func extra(s *fact.Snapshot, sc *Scope, d fact.DNSProbe) []fact.TCPProbe {
 	var out []fact.TCPProbe
 	for _, a := range d.Addrs {
 		if net := networkOf(s, sc, a); net != "" && !ownedByTask(s, sc, net, a) {
-			out = append(out, connects(s, d.From, &End{}, net, a, sc)...)
+			out = append(out, connects(s, d.From, nobody(s, d.Name[len("tasks."):]), net, a, sc)...)
 		}
 	}
 	return out
+}
+
+// nobody is an end of a service that no task is.
+func nobody(s *fact.Snapshot, service string) *End {
+	e := &End{ServiceName: service}
+	if svc := s.Wanted.ServiceNamed(service); svc != nil {
+		e.Service = svc.ID
+	}
+	return e
 }
 
 // ownedByTask: an address of a running task needs no extra look; it was asked

@@ -49,6 +49,9 @@ type Scope struct {
 	// Networks are the overlays that From and To share, ingress never among
 	// them; sorted by name.
 	Networks []fact.NetworkID
+	// Nodes are those that the question is about whether they hold an end or not:
+	// all, where it is about the whole Swarm.
+	Nodes []fact.NodeID
 	// Ports are the target ports; empty when none was given and none is known.
 	Ports []uint16
 	// PortGiven: the operator named the port.
@@ -84,6 +87,9 @@ func (e *NameError) Error() string {
 // Resolve finds the ends of the snapshot's question. Its errors are NameErrors.
 func Resolve(s *fact.Snapshot) (Scope, error) {
 	q := s.Question
+	if q.All {
+		return whole(s)
+	}
 	sc := Scope{Proto: cmp.Or(q.Proto, "tcp"), PortGiven: q.Port != 0}
 	var err error
 	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {

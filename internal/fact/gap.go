@@ -44,13 +44,16 @@ const (
 	KindMTU Kind = "mtu probes"
 	// KindUnderlay: probes from a host to its peers' addresses.
 	KindUnderlay Kind = "underlay probes"
+	// KindSample: probes left out because they would be too many. What was probed
+	// can be judged: it hides no other kind.
+	KindSample Kind = "sample"
 )
 
 // Kinds lists every kind once, in the order of the constants.
 func Kinds() []Kind {
 	return []Kind{KindSwarm, KindNode, KindInfo, KindContainers, KindNetworks, KindKernel,
 		KindLinks, KindRoutes, KindNeighbours, KindFDB, KindSockets, KindResolv, KindSysctls,
-		KindCounters, KindOffload, KindDNS, KindTCP, KindMTU, KindUnderlay}
+		KindCounters, KindOffload, KindDNS, KindTCP, KindMTU, KindUnderlay, KindSample}
 }
 
 // Class sorts gaps by what stood in the way.

@@ -44,6 +44,10 @@ type Question struct {
 	Proto string
 	// Node limits the sources to the node of this host name; empty: no limit.
 	Node string
+	// All asks about the whole Swarm instead; then From, To and Port are empty.
+	// Services limit it to those names and what shares a network with them.
+	All      bool     `json:",omitempty"`
+	Services []string `json:",omitempty"`
 }
 
 // Node is one host as it was seen: its engine's belief and its kernel's state.

@@ -55,6 +55,12 @@ func (t *text) verdict() {
 
 // asked is the question in one line.
 func asked(q *check.Question) string {
+	switch {
+	case q.To == "" && len(q.Services) > 0:
+		return strings.Join(q.Services, ", ") + " and all that share a network with " + map[bool]string{true: "it", false: "them"}[len(q.Services) == 1]
+	case q.To == "":
+		return "the whole Swarm"
+	}
 	s := cmp.Or(q.From, "everyone") + " → " + q.To
 	var ports []string
 	for _, p := range q.Ports {
@@ -253,6 +259,9 @@ func (t *text) elsewhere() {
 func (t *text) done() {
 	w := t.r.Work
 	t.blank()
+	if t.r.Question.To != "" && len(t.r.Causes) == 0 && t.r.Verdict != check.VerdictFailed {
+		t.text(0, plain, "Next: `fairway check` looks at the whole Swarm, not at this question only.")
+	}
 	var explain string
 	if len(t.r.Causes) > 0 {
 		explain = fmt.Sprintf(" `fairway explain %s` has the whole story.", t.r.Causes[0].ID)
