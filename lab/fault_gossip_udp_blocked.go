@@ -9,8 +9,8 @@ import (
 )
 
 // gossipUDPBlocked takes UDP from another node's gossip. Nothing happens until something changes: then that node only hears
-// of it when it exchanges everything with another over TCP, every 30 s. So the fault waits for one such exchange to pass and
-// starts a service right after it.
+// of it when it exchanges everything with another over TCP, every 30 s. So the fault watches such exchanges, and
+// starts a service when a quiet time begins.
 func gossipUDPBlocked() Fault {
 	return Fault{
 		ID:    "gossip-udp-blocked",
@@ -20,14 +20,9 @@ func gossipUDPBlocked() Fault {
 			if err := l.insertRulesOn(ctx, d, d.Peer, "INPUT -p udp --dport 7946 -j DROP"); err != nil {
 				return err
 			}
-			news, err := l.startExtra(ctx, l.extraService("news", d.Node, []string{d.Network}))
-			if err != nil {
+			if err := l.awaitQuiet(ctx, d); err != nil {
 				return err
 			}
-			if err := l.expectHeard(ctx, d, news, 50*time.Second); err != nil {
-				return err
-			}
-			time.Sleep(4 * time.Second) // the nodes began at almost the same time: what others exchange comes just before or after
 			late, err := l.startExtra(ctx, l.extraService("api", d.Node, []string{d.Network}, "-http", ":8080"))
 			if err != nil {
 				return err
@@ -56,6 +51,27 @@ func (l *Lab) heard(ctx context.Context, d *Draw, t Task) (bool, error) {
 	rows, err := l.Neighbours(ctx, d.Peer, d.Network)
 	at := t.Addrs[d.Network]
 	return at != (netip.Addr{}) && slices.ContainsFunc(rows, func(r Neighbour) bool { return r.IP == at }), err
+}
+
+// awaitQuiet returns when the peer will probably hear nothing for 15 s: 30 s after a moment at which it did not, because
+// every engine exchanges with one other each 30 s since its start (NetworkDB, all versions).
+func (l *Lab) awaitQuiet(ctx context.Context, d *Draw) error {
+	for n := range 4 {
+		begin := time.Now()
+		news, err := l.startExtra(ctx, l.extraService(fmt.Sprint("news", n), d.Node, []string{d.Network}))
+		if err != nil {
+			return err
+		}
+		if err := l.expectHeard(ctx, d, news, 50*time.Second); err != nil {
+			return err
+		}
+		if time.Since(begin) > 15*time.Second {
+			time.Sleep(time.Until(begin.Add(30 * time.Second)))
+			return nil
+		}
+		time.Sleep(time.Second)
+	}
+	return fmt.Errorf("%s hears of everything within 15 s, without UDP", d.Peer)
 }
 
 func (l *Lab) expectHeard(ctx context.Context, d *Draw, t Task, wait time.Duration) error {
