@@ -49,6 +49,8 @@ func whole(s *fact.Snapshot) (Scope, error) {
 func (sc *Scope) addService(s *fact.Snapshot, svc *fact.Service, named []fact.NetworkID) {
 	ends := serviceEnds(s, svc.ID)
 	nets := networksOf(s, ends, []fact.ServiceID{svc.ID})
+	// The host's own network is no overlay, and the managers do not list it.
+	nets = slices.DeleteFunc(nets, func(id fact.NetworkID) bool { return Network(s, id) == nil })
 	apart := !slices.ContainsFunc(nets, func(id fact.NetworkID) bool { return slices.Contains(named, id) })
 	if named != nil && apart && !slices.Contains(s.Question.Services, svc.Name) {
 		return

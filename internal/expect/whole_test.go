@@ -98,3 +98,18 @@ func TestWholeWithoutManagers(t *testing.T) {
 		t.Errorf("%d ends, %d connections", len(sc.From), len(p.TCP))
 	}
 }
+
+// TestWholeOnTheHost: a service on the host's network asks nobody by name.
+func TestWholeOnTheHost(t *testing.T) {
+	s := facttest.Whole(facttest.Healthy())
+	s.Wanted.ServiceNamed("web").Attached = []fact.Attachment{{Network: "thehosts"}}
+	for i := range s.Wanted.Tasks {
+		if s.Wanted.Tasks[i].Service == "web" {
+			s.Wanted.Tasks[i].Addresses = []fact.TaskAddress{{Network: "thehosts"}}
+		}
+	}
+	sc, p := plan(t, s)
+	if len(sc.From) != 3 || len(sc.To) != 6 || len(p.TCP) != 0 {
+		t.Errorf("%d from, %d to, %d connections", len(sc.From), len(sc.To), len(p.TCP))
+	}
+}
