@@ -42,7 +42,7 @@ func gossipSplitIslands() Fault {
 				return err
 			}
 			// The first task that comes makes the engine join again.
-			if err := l.SetAvailability(ctx, victim, swarm.NodeAvailabilityDrain); err != nil {
+			if err := l.availability(ctx, victim, swarm.NodeAvailabilityDrain); err != nil {
 				return err
 			}
 			err := poll(ctx, 60*time.Second, victim+" to run no task", func() (bool, error) {
@@ -54,7 +54,7 @@ func gossipSplitIslands() Fault {
 				}
 				return err == nil, err
 			})
-			if err := errors.Join(err, l.SetAvailability(ctx, victim, swarm.NodeAvailabilityActive)); err != nil {
+			if err := errors.Join(err, l.availability(ctx, victim, swarm.NodeAvailabilityActive)); err != nil {
 				return err
 			}
 			return l.wholeAgain(ctx, d)

@@ -129,3 +129,11 @@ func (l *Lab) updated(ctx context.Context, name string) error {
 	}
 	return l.Settle(ctx, time.Minute)
 }
+
+// availability is SetAvailability, again where the node's state changed meanwhile.
+func (l *Lab) availability(ctx context.Context, node string, a swarm.NodeAvailability) error {
+	return poll(ctx, 10*time.Second, "the managers to set "+node+" to "+string(a), func() (bool, error) {
+		err := l.SetAvailability(ctx, node, a)
+		return err == nil, err
+	})
+}
