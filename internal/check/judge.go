@@ -144,10 +144,21 @@ func (j *judge) report() *Report {
 		r.Work.Looks = 2
 		r.Work.Connections += s.Earlier.Seen.Made
 		r.Work.Lookups += len(s.Earlier.Seen.DNS)
+		r.Work.Datagrams = sent(s.Earlier)
 	}
+	r.Work.Datagrams += sent(s)
 	r.Verdict = j.verdict(r)
 	r.Summary = j.summary(r)
 	return r
+}
+
+// sent counts the datagrams that hosts sent each other.
+func sent(s *fact.Snapshot) int {
+	n := 0
+	for _, p := range s.Seen.DataPath {
+		n += p.Sent
+	}
+	return n
 }
 
 func (j *judge) question() Question {

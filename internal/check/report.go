@@ -207,7 +207,9 @@ type Work struct {
 	Connections int `json:"connections"`
 	Lookups     int `json:"lookups"`
 	Echoes      int `json:"ladders"`
-	Looks       int `json:"looks"`
+	// Datagrams went from host to host, where something pointed there.
+	Datagrams int `json:"datagrams,omitempty"`
+	Looks     int `json:"looks"`
 }
 
 // Exit codes, the same for every format.

@@ -270,8 +270,12 @@ func (t *text) done() {
 	if len(t.r.Changed) > 0 {
 		changed = strings.Join(t.r.Changed, " ")
 	}
-	t.text(0, dim, fmt.Sprintf("%s Made %s, %s and %s in %s; took %s. fairway %s, %s.%s",
-		changed, count(w.Connections, "connection"), count(w.Lookups, "DNS look-up"), count(w.Echoes, "packet-size search"), count(w.Looks, "look"),
+	made := []string{count(w.Connections, "connection"), count(w.Lookups, "DNS look-up")}
+	if w.Datagrams > 0 {
+		made = append(made, count(w.Datagrams, "datagram"))
+	}
+	t.text(0, dim, fmt.Sprintf("%s Made %s and %s in %s; took %s. fairway %s, %s.%s",
+		changed, strings.Join(made, ", "), count(w.Echoes, "packet-size search"), count(w.Looks, "look"),
 		time.Duration(t.r.TookMS)*time.Millisecond, t.r.Tool.Version, t.r.Taken.UTC().Format("2006-01-02 15:04:05 MST"), explain))
 }
 
