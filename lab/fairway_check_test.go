@@ -14,7 +14,9 @@ func TestFairwayCheck(t *testing.T) {
 	if err := l.DeployAgents(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	check := func(args ...string) answer { return fairway(t, l, "n1", append([]string{"check", "-o", "json"}, args...)...) }
+	check := func(args ...string) answer {
+		return fairway(t, l, "n1", append([]string{"check", "-o", "json"}, args...)...)
+	}
 	for _, args := range [][]string{nil, {"web"}} {
 		if a := check(args...); a.code != 0 || a.Verdict != "ok" || len(a.Probes) == 0 {
 			t.Fatalf("healthy, %q: exit %d, %+v (%s)", args, a.code, a, a.stderr)
