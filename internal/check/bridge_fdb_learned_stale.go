@@ -33,10 +33,12 @@ func learnedStale(in *In) []Finding {
 		for i := range o.Net.Endpoints {
 			e := &o.Net.Endpoints[i]
 			row, l := o.learned(e.MAC, func(l *fact.Link) bool { return l.VXLAN != nil })
-			if row == nil || balancer(e.Key) || !in.failedAt(e) {
+			far := in.failedAt(e)
+			if row == nil || balancer(e.Key) || len(far) == 0 {
 				continue // a row alone does no harm: the next frame puts it right
 			}
 			f := in.wrongSide(&o, row, l, e.Name, "behind its own veth")
+			f.Nodes = far
 			f.Subject = Subject{Kind: "container", ID: e.Key, Name: e.Name}
 			if id := localTask(e); id != "" {
 				f.Subject, f.Tasks = Subject{Kind: "task", ID: string(id), Name: e.Name}, []fact.TaskID{id}

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"fairway/internal/check"
@@ -37,4 +38,12 @@ func TestBridgeFDBLearnedStale(t *testing.T) {
 			facttest.Fail(s, 1, facttest.Api(2), fact.Refused)
 		}, check: id, answer: check.OK},
 	})
+
+	// A node that has another's address, too, gets its own packets back: the bridge is right about what it saw.
+	s := facttest.Healthy()
+	learn(s, 1, fact.OverlayMAC(facttest.WebIP(1)), 10)
+	lo := facttest.NodeOf(s, 1).Kernel.Host().LinkNamed("lo")
+	lo.Addrs = append(lo.Addrs, netip.PrefixFrom(facttest.VTEP(2), 32))
+	loseVXLAN(s, 1, 2)
+	wantCause(t, run(t, s), want{id: "duplicate-node-identity", node: "n1"})
 }

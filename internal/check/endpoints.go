@@ -97,9 +97,28 @@ func localTask(e *fact.Endpoint) fact.TaskID {
 	return n.Task
 }
 
-// failedAt reports whether a probe from or to a local endpoint failed.
-func (in *In) failedAt(e *fact.Endpoint) bool {
-	return slices.ContainsFunc(in.Seen.TCP, func(p fact.TCPProbe) bool {
-		return failed(p.Outcome) && (p.From.Container == fact.ContainerID(e.Key) || p.Target.Addr() == e.Addr.Addr())
-	})
+// failedAt lists the nodes at the other end of failed probes from or to a local
+// endpoint.
+func (in *In) failedAt(e *fact.Endpoint) []fact.NodeID {
+	var out []fact.NodeID
+	for _, p := range in.Seen.TCP {
+		var far fact.NodeID
+		switch {
+		case !failed(p.Outcome):
+			continue
+		case p.Target.Addr() == e.Addr.Addr():
+			far = nodeNamed(in.Snapshot, p.From.Node)
+		case p.From.Container == fact.ContainerID(e.Key):
+			if t := in.Wanted.Task(p.To); t != nil {
+				far = t.Node
+			}
+		default:
+			continue
+		}
+		if !slices.Contains(out, far) {
+			out = append(out, far)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
