@@ -56,7 +56,7 @@ func newBench(t testing.TB) *bench {
 		"route add 10.88.0.0/16 via 10.77.0.1 mtu 1300", "route add blackhole 10.99.0.0/16", "route add 10.66.0.0/16 via 10.77.0.2 table 7",
 		"route add 10.67.0.0/16 nexthop via 10.77.0.3 nexthop via 10.77.0.4", "neigh add 10.77.0.1 lladdr 02:00:00:00:00:01 dev eth0",
 		"link add vxlan0 type vxlan id 4097 dstport 4789 ageing 300 proxy l2miss l3miss udpcsum",
-		"link set vxlan0 netns "+b.real[overlay])
+		"link set vxlan0 netns "+b.real[overlay], "link add stays type vxlan id 4098 dstport 4789")
 	b.ip("lb_v7tj5kyon", "link set lo up", "link set wire up")
 	b.ip(overlay, "link set lo up", "link add br0 type bridge", "addr add 10.0.1.1/24 dev br0", "link set br0 up",
 		"link set vxlan0 master br0 mtu 1450 up", "link add veth0 mtu 1450 type veth peer name eth0 netns "+b.real[sandbox],

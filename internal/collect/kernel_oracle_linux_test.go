@@ -25,7 +25,8 @@ func linksByTool(t *testing.T, ns string) (out []string) {
 		line := fmt.Sprintf("%v %v kind=%v mtu=%v up=%v carrier=%v addrs=%v", l["ifindex"], l["ifname"], word(info["info_kind"]), l["mtu"],
 			strings.Contains(flags, "UP"), strings.Contains(flags, "LOWER_UP"), addrs)
 		if v, ok := info["info_data"].(map[string]any); ok && info["info_kind"] == "vxlan" {
-			line += fmt.Sprintf(" vxlan %v %v %v %v %v %v %v", v["id"], v["port"], v["learning"], v["proxy"] == true, v["l2miss"] == true, v["l3miss"] == true, v["ageing"])
+			_, elsewhere := l["link_netnsid"]
+			line += fmt.Sprintf(" vxlan %v %v %v %v %v %v %v elsewhere=%v", v["id"], v["port"], v["learning"], v["proxy"] == true, v["l2miss"] == true, v["l3miss"] == true, v["ageing"], elsewhere)
 		}
 		if master, ok := l["master"]; ok {
 			line += fmt.Sprint(" in ", master)
@@ -47,7 +48,7 @@ func linksOf(ns *fact.NetNS) (out []string) {
 		slices.Sort(addrs)
 		line := fmt.Sprintf("%d %s kind=%s mtu=%d up=%v carrier=%v addrs=%v", l.Index, l.Name, l.Kind, l.MTU, l.Up, l.Carrier, addrs)
 		if v := l.VXLAN; v != nil {
-			line += fmt.Sprintf(" vxlan %d %d %v %v %v %v %d", v.ID, v.Port, v.Learning, v.Proxy, v.L2Miss, v.L3Miss, int(v.Ageing.Seconds()))
+			line += fmt.Sprintf(" vxlan %d %d %v %v %v %v %d elsewhere=%v", v.ID, v.Port, v.Learning, v.Proxy, v.L2Miss, v.L3Miss, int(v.Ageing.Seconds()), v.MadeElsewhere)
 		}
 		if l.Master != 0 {
 			line += " in " + ns.Link(l.Master).Name
