@@ -41,9 +41,14 @@ func kernelRegression(in *In) []Finding {
 		if len(f.Evidence) == 0 || !o.deaf(&f) {
 			continue
 		}
+		bad := knownBad(o.Node.Kernel, o.Net.Encrypted)
+		if o.Net.Encrypted && bad == "" {
+			in.Blind("%s: %s is encrypted, and datagrams of ours say nothing of what ESP carries", o.Node.Name, o.Net.Name)
+			continue
+		}
 		f.Certainty = Hint
 		f.Message = fmt.Sprintf("overlay packets of %s reach %s and its kernel does not hand them to the vxlan link", o.Net.Name, o.Node.Name)
-		if bad := knownBad(o.Node.Kernel, o.Net.Encrypted); bad != "" {
+		if bad != "" {
 			f.Certainty = Strong
 			f.Message += ": " + bad
 			f.Evidence = append(f.Evidence, Evidence{o.Node.Name + ": kernel", "one without known faults", o.Node.Kernel.Release + " (" + bad + ")"})
