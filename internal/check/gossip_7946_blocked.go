@@ -35,6 +35,10 @@ func gossipBlocked(in *In) []Finding {
 		}
 		for _, peer := range expect.Peers(in.Snapshot, in.Scope, node) {
 			p := pair{Node: node, Peer: peer}
+			if in.nobodyListens(node, peer.ID) {
+				in.Blind("%s: refuses gossip's port and the managers', so its engine is not running; no firewall is to blame", peer.Name)
+				continue
+			}
 			lost, known := in.forgotten(node, &p)
 			switch {
 			case known && in.gossipClosed(&p):

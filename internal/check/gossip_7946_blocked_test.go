@@ -40,6 +40,10 @@ func TestGossip7946Blocked(t *testing.T) {
 			check: id, answer: check.Unknown},
 		{name: "one way closed in two looks", mutate: twice(func(s *fact.Snapshot) { failPeer(s, 1, 3, "gossip", fact.Timeout) }),
 			want: want{id: id, node: "n1", peer: "n3", subject: "n3", certainty: check.Strong}},
+		{name: "the peer's engine has just stopped", mutate: twice(func(s *fact.Snapshot) {
+			failPeer(s, 1, 2, "gossip", fact.Refused)
+			failPeer(s, 1, 2, "manager", fact.Refused)
+		}), check: "gossip-7946-blocked", answer: check.Unknown},
 		{name: "one way refused in two looks", mutate: twice(func(s *fact.Snapshot) { failPeer(s, 3, 1, "gossip", fact.Refused) }),
 			want: want{id: id, node: "n1", peer: "n3", certainty: check.Strong}},
 		{name: "no endpoint here: absence is no evidence", mutate: func(s *fact.Snapshot) {

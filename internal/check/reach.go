@@ -96,3 +96,20 @@ func (in *In) runningOn(id fact.NodeID) []fact.TaskID {
 	}
 	return out
 }
+
+// nobodyListens: a peer's own kernel refuses all of its engine's ports, which
+// is what a host does whose engine has just stopped. A firewall that refuses
+// says so by ICMP as a rule, and rarely for both ports.
+func (in *In) nobodyListens(node *fact.Node, peer fact.NodeID) bool {
+	refused := 0
+	for _, p := range in.Seen.Peers {
+		if p.Node != node.Name || p.Peer != peer || peer == "" {
+			continue
+		}
+		if p.Outcome != fact.Refused || p.ICMP != nil {
+			return false
+		}
+		refused++
+	}
+	return refused > 1
+}
