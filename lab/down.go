@@ -27,6 +27,19 @@ func Down(ctx context.Context, name string) error {
 	return clean(name)
 }
 
+// removeNetns removes a namespace, also one whose making was killed half-way: the ip that made it may still be mounting it,
+// and then its file is busy for a moment.
+func removeNetns(ns string) error {
+	var err error
+	for range 30 {
+		if err = quiet(exec.Command("ip", "netns", "del", ns)); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
 // clean finds a lab's parts by what they are called and where they live, never by what a state file remembers. The order
 // lets it be interrupted anywhere and started again: processes are found by their namespaces, so these go later.
 func clean(name string) error {
@@ -39,7 +52,7 @@ func clean(name string) error {
 	}
 	var errs []error
 	for _, ns := range listNetns(name) {
-		errs = append(errs, quiet(exec.Command("ip", "netns", "del", ns)))
+		errs = append(errs, removeNetns(ns))
 	}
 	for _, m := range listMounts(dir) {
 		errs = append(errs, unix.Unmount(m, unix.MNT_DETACH))

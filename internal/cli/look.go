@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +106,7 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	if err != nil {
 		return s
 	}
+	leaving(s)
 	l.probe(ctx, s, &sc)
 	return s
 }
@@ -256,85 +256,6 @@ func keep(s *fact.Snapshot, h host, a *fleet.LookAnswer, err error) {
 // hangs reports whether an engine let its own agent wait in vain.
 func hangs(gaps []fact.Gap) bool {
 	return slices.ContainsFunc(gaps, func(g fact.Gap) bool { return g.Kind == fact.KindInfo && g.Class == fact.ClassTimeout })
-}
-
-// host is a node on the path that is not this one.
-type host struct {
-	// id is empty when the managers do not answer; name is then its address.
-	id   fact.NodeID
-	name string
-	addr netip.Addr
-}
-
-// aside names the drained managers that were not asked: an operator may take
-// every manager for seen.
-func aside(s *fact.Snapshot, asked []host) []fact.Gap {
-	if s.Wanted == nil || agentService(s) == nil {
-		return nil
-	}
-	var out []fact.Gap
-	for _, n := range s.Wanted.Nodes {
-		known := s.Node(n.ID) != nil || slices.ContainsFunc(asked, func(h host) bool { return h.id == n.ID })
-		if n.Role == "manager" && n.Availability == "drain" && !known {
-			out = append(out, fact.Gap{Node: n.Hostname, Kind: fact.KindNode, Class: fact.ClassAside,
-				Reason: "not looked at: it is drained, so no task in question runs there, and no agent"})
-		}
-	}
-	return out
-}
-
-func everyoneElse(s *fact.Snapshot) []host {
-	var out []host
-	if s.Wanted == nil {
-		return nil
-	}
-	for _, n := range s.Wanted.Nodes {
-		if s.Node(n.ID) == nil {
-			out = append(out, host{id: n.ID, name: n.Hostname, addr: expect.VTEP(s, n.ID)})
-		}
-	}
-	return out
-}
-
-func elsewhere(s *fact.Snapshot, sc *expect.Scope) []host {
-	var out []host
-	ends := slices.Concat(sc.From, sc.To)
-	for _, id := range sc.Nodes {
-		ends = append(ends, expect.End{Node: id, NodeName: expect.NodeName(s, id)})
-	}
-	for _, e := range ends {
-		known := func(h host) bool { return h.name == e.NodeName }
-		if s.Node(e.Node) != nil || e.NodeName == "" || slices.ContainsFunc(out, known) {
-			continue
-		}
-		h := host{id: e.Node, name: e.NodeName, addr: expect.HostAddr(s, e.Node)}
-		if h.id == "" {
-			h.addr, _ = netip.ParseAddr(e.NodeName)
-		}
-		out = append(out, h)
-	}
-	for _, id := range expect.Stricken(s, sc) {
-		known := func(h host) bool { return h.id == id }
-		if s.Node(id) == nil && s.Wanted.Node(id) != nil && !slices.ContainsFunc(out, known) {
-			out = append(out, host{id: id, name: expect.NodeName(s, id), addr: expect.HostAddr(s, id)})
-		}
-	}
-	return out
-}
-
-// wanting is what the question needs to know of every node, as far as the
-// managers tell.
-func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
-	var r fleet.LookRequest
-	for _, e := range sc.From {
-		if e.Container != "" {
-			r.Resolv = append(r.Resolv, e.Container)
-		}
-	}
-	for _, p := range expect.Peers(s, sc, &fact.Node{}) {
-		r.Peers = append(r.Peers, p.Addr)
-	}
-	return r
 }
 
 // probe sends both rounds of probes and samples the counters again.

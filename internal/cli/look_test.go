@@ -17,6 +17,7 @@ import (
 
 	"fairway/internal/check"
 	"fairway/internal/fact"
+	"fairway/internal/facttest"
 )
 
 // engine serves a real engine's recorded answers on a unix socket; before, when
@@ -197,5 +198,21 @@ func TestLookWithoutAnEngine(t *testing.T) {
 	_, err := Look(t.Context(), ask, options("unix:///nonexistent/docker.sock"), func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "docker.sock") {
 		t.Errorf("error %v, want one that names the socket", err)
+	}
+}
+
+// A sandbox that ends while it is looked at hides nothing; one that should run does.
+func TestLeavingTasksHideNothing(t *testing.T) {
+	s := facttest.Healthy()
+	gone := fact.Gap{Node: "n2", Kind: fact.KindKernel, NetNS: facttest.Sandbox(facttest.Api(2)), Class: fact.ClassNotExist}
+	s.Gaps = []fact.Gap{gone}
+	leaving(s)
+	if len(s.Gaps) != 1 {
+		t.Error("the gap of a running task was dropped")
+	}
+	s.Wanted.Task(facttest.Api(2)).Desired = "shutdown"
+	leaving(s)
+	if len(s.Gaps) != 0 {
+		t.Errorf("gaps %+v", s.Gaps)
 	}
 }
