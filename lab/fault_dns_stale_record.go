@@ -66,9 +66,10 @@ func dnsStaleRecord() Fault {
 			return l.expectGhost(ctx, d, netip.MustParseAddr(d.Notes["ghost"]), false)
 		},
 		Want: func(_ *Lab, d *Draw) Want {
-			c := Cause{ID: "dns-stale-record", Node: d.Node, Network: d.Network, Kind: "service", Name: d.PeerTask.Service}
+			// All engines but the peer's: which of them were asked is not known here.
+			c := Cause{ID: "dns-stale-record", Network: d.Network, Kind: "service", Name: d.PeerTask.Service}
 			if d.Notes["gossip"] != "" {
-				c.ID, c.Node = "networkdb-stale-entries", ""
+				c.ID = "networkdb-stale-entries"
 			}
 			return d.ask(c)
 		},
@@ -90,7 +91,9 @@ func (l *Lab) startAnew(ctx context.Context, services ...string) error {
 	}
 	err := poll(ctx, 60*time.Second, "all tasks to go", func() (bool, error) {
 		tasks, err := l.Tasks(ctx)
-		return err == nil && !slices.ContainsFunc(tasks, func(t Task) bool { return t.State == swarm.TaskStateRunning }), err
+		return err == nil && !slices.ContainsFunc(tasks, func(t Task) bool {
+			return t.State == swarm.TaskStateRunning && slices.Contains(services, t.Service)
+		}), err
 	})
 	if err := errors.Join(err, scale(uint64(len(l.Nodes)))); err != nil {
 		return err

@@ -49,7 +49,7 @@ func staleRecords(in *In) []Finding {
 			}
 		}
 	}
-	return oncePerNode(out)
+	return in.oncePerService(oncePerNode(out))
 }
 
 // nobodys reports whether no task, service or container has an address, nor had

@@ -54,6 +54,11 @@ func TestDNSStaleRecord(t *testing.T) {
 	}
 	mutations(t, []mutation{
 		{name: "nobody has it", mutate: stale, want: w},
+		{name: "on two nodes: one fault", mutate: func(s *fact.Snapshot) {
+			stale(s)
+			leads(s, 3, ghost, "api", "tasks.api")
+			connectTo(s, 3, ghost, fact.Timeout)
+		}, want: want{id: id, subject: "api", certainty: check.Proof}},
 		{name: "gossip holds it, too", mutate: func(s *fact.Snapshot) { stale(s); believe(s, 1, "api", "api.4.oldtask", ghost) }, want: w},
 		{name: "its task ended long ago", mutate: func(s *fact.Snapshot) { stale(s); ended(s, time.Hour, "shutdown", "shutdown") }, want: w},
 		{name: "its task ended just now", mutate: func(s *fact.Snapshot) { stale(s); ended(s, 20*time.Second, "shutdown", "shutdown") }, check: id, answer: check.Unknown},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fairway/internal/fact"
 )
@@ -71,6 +72,29 @@ func oncePerNode(list []Finding) []Finding {
 			if !slices.ContainsFunc(out[i].Evidence, func(o Evidence) bool { return o.Got == e.Got }) {
 				out[i].Evidence = append(out[i].Evidence, e)
 			}
+		}
+	}
+	return out
+}
+
+// oncePerService makes one finding of what several nodes suffer alike: it is one
+// fault, and there is more than one engine to act on.
+func (in *In) oncePerService(list []Finding) []Finding {
+	var out []Finding
+	slices.SortFunc(list, func(a, b Finding) int { return strings.Compare(a.Node, b.Node) })
+	for _, f := range list {
+		i := slices.IndexFunc(out, func(o Finding) bool { return o.Network == f.Network && o.Subject == f.Subject })
+		if i < 0 {
+			f.Nodes = append(f.Nodes, nodeNamed(in.Snapshot, f.Node))
+			out = append(out, f)
+			continue
+		}
+		o := &out[i]
+		o.Evidence, o.Nodes = append(o.Evidence, f.Evidence...), append(o.Nodes, nodeNamed(in.Snapshot, f.Node))
+		o.Probed, o.Node, o.Impact = o.Probed || f.Probed, "", ImpactSwarm
+		o.Message += fmt.Sprintf("; from %s, too", f.Node)
+		if !strings.Contains(o.Relief, f.Relief) {
+			o.Relief += "\n" + f.Relief
 		}
 	}
 	return out
