@@ -81,13 +81,16 @@ type answer struct {
 	Tasks []struct {
 		Name string `json:"name"`
 	} `json:"tasks"`
-	Gaps []struct {
-		Node   string `json:"node"`
-		What   string `json:"what"`
-		Reason string `json:"reason"`
-	} `json:"gaps"`
+	Gaps   []gap `json:"gaps"`
 	code   int
 	stderr string
+}
+
+type gap struct {
+	Node   string `json:"node"`
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+	Do     string `json:"do"`
 }
 
 func (a *answer) gap(what string) bool {
