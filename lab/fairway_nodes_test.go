@@ -17,9 +17,6 @@ import (
 // of its agent closed, one whose engine is stopped. The report names each with
 // its own reason, and takes nothing unseen for a cause.
 func TestFairwayNodesUnseen(t *testing.T) {
-	if os.Getenv("FAIRWAY_LAB") != "all" {
-		t.Skip("not in make test, which has its time: set FAIRWAY_LAB=all (make matrix)")
-	}
 	l := withFairway(t, lab.Options{Name: "unseen", Nodes: 5, Managers: 3, Engines: []string{"26.1"}, Out: os.Stderr})
 	if err := l.SetAvailability(t.Context(), "n5", swarm.NodeAvailabilityPause); err != nil {
 		t.Fatal(err) // before there are agents: a paused node keeps the one it has
