@@ -58,10 +58,11 @@ func TestSSHProgram(t *testing.T) {
 	io.Copy(os.Stdout, c)
 }
 
-// TestSSHRefused: what ssh printed is in the message.
+// TestSSHRefused: what ssh printed is in the message. It takes its time, as a
+// login does: it has read the request by then.
 func TestSSHRefused(t *testing.T) {
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\nhead -c1 >/dev/null\necho 'Permission denied (publickey).' >&2\nexit 255\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
