@@ -141,9 +141,6 @@ func TestBinariesThatAreRefused(t *testing.T) {
 // TestBinaryOfOurs builds fairway for the two architectures it is released for,
 // and once with an interpreter.
 func TestBinaryOfOurs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds fairway, which -short leaves out")
-	}
 	for _, arch := range []string{"amd64", "arm64"} {
 		path := filepath.Join(t.TempDir(), "fairway")
 		cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, program)
