@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"fairway/lab"
 )
 
@@ -147,7 +145,6 @@ func TestFairwayTrouble(t *testing.T) {
 		name string
 		run  func(*testing.T, *lab.Lab)
 	}{
-		{"nothing is changed by looking", changesNothing},
 		{"a worker goes on with what it knows", onAWorker},
 		{"another engine's kernel is not this one", otherEngine},
 		{"names that are wrong", wrongNames},
@@ -157,23 +154,6 @@ func TestFairwayTrouble(t *testing.T) {
 	}
 	for _, s := range steps {
 		t.Run(s.name, func(t *testing.T) { s.run(t, l) })
-	}
-}
-
-func changesNothing(t *testing.T, l *lab.Lab) {
-	before, err := l.KernelState(t.Context(), "n1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := fairway(t, l, "n1", question...); a.code != 4 || len(a.Causes) != 0 {
-		t.Fatalf("exit %d, %+v: want 4 and no cause", a.code, a)
-	}
-	after, err := l.KernelState(t.Context(), "n1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(before, after); d != "" {
-		t.Errorf("looking changed the node:\n%s", d)
 	}
 }
 
