@@ -36,6 +36,10 @@ const (
 	KindCounters Kind = "counters"
 	// KindOffload: NIC driver and offload features.
 	KindOffload Kind = "offload"
+	// KindRules: packet rules of both backends, with counters.
+	KindRules Kind = "packet rules"
+	// KindIPVS: virtual services, their backends and timeouts.
+	KindIPVS Kind = "ipvs"
 	// KindDNS: DNS probes from inside tasks.
 	KindDNS Kind = "dns probes"
 	// KindTCP: TCP connect probes from inside tasks.
@@ -44,6 +48,8 @@ const (
 	KindMTU Kind = "mtu probes"
 	// KindUnderlay: probes from a host to its peers' addresses.
 	KindUnderlay Kind = "underlay probes"
+	// KindHTTP: requests to published ports, and the stages of them.
+	KindHTTP Kind = "published port probes"
 	// KindSample: probes left out because they would be too many. What was probed
 	// can be judged: it hides no other kind.
 	KindSample Kind = "sample"
@@ -53,7 +59,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{KindSwarm, KindNode, KindInfo, KindContainers, KindNetworks, KindKernel,
 		KindLinks, KindRoutes, KindNeighbours, KindFDB, KindSockets, KindResolv, KindSysctls,
-		KindCounters, KindOffload, KindDNS, KindTCP, KindMTU, KindUnderlay, KindSample}
+		KindCounters, KindOffload, KindRules, KindIPVS, KindDNS, KindTCP, KindMTU, KindUnderlay, KindHTTP, KindSample}
 }
 
 // Class sorts gaps by what stood in the way.
@@ -120,7 +126,7 @@ func hides(wide, k Kind) bool {
 	case wide == KindKernel:
 		switch k {
 		case KindLinks, KindRoutes, KindNeighbours, KindFDB, KindSockets, KindSysctls, KindCounters, KindOffload,
-			KindDNS, KindTCP, KindMTU, KindUnderlay:
+			KindRules, KindIPVS, KindDNS, KindTCP, KindMTU, KindUnderlay, KindHTTP:
 			return true
 		}
 	}

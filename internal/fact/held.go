@@ -70,6 +70,10 @@ type NetNS struct {
 	Resolv   *ResolvConf
 	Sysctls  []Sysctl
 	Counters []Counter
+	// Netfilter and IPVS are nil where they were not read; a gap says why, but
+	// for IPVS on a kernel whose feature "ip_vs" is absent.
+	Netfilter *Netfilter `json:",omitempty"`
+	IPVS      *IPVS      `json:",omitempty"`
 }
 
 // Link is a network interface.
@@ -201,6 +205,10 @@ type Socket struct {
 	Inode   uint64
 	// BacklogKnown tells a limit of 0 from one that was not read.
 	BacklogKnown bool
+	// Owner is the process's name, "nginx"; empty when it was not looked for or
+	// is in another PID namespace. PID is 0 then.
+	Owner string `json:",omitempty"`
+	PID   int    `json:",omitempty"`
 }
 
 // ResolvConf is what a container's resolver is told.

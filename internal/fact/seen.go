@@ -29,6 +29,8 @@ type Seen struct {
 	DataPath []DataPathProbe
 	// Flows are packets that passed by themselves while a host was watched.
 	Flows []Flow
+	// Published are requests to published ports of nodes.
+	Published []PublishedProbe `json:",omitempty"`
 	// Made is the number of TCP connections opened, second tries included.
 	Made int
 }
@@ -164,6 +166,9 @@ type SpaceCounters struct {
 	NetNS    string
 	Inode    uint64
 	Counters []Counter
+	// Netfilter and IPVS are read again where they were read first.
+	Netfilter *Netfilter `json:",omitempty"`
+	IPVS      *IPVS      `json:",omitempty"`
 }
 
 // DataPathProbe is one size of datagrams from a host to a peer's data path port,
@@ -188,4 +193,56 @@ type DataPathProbe struct {
 	// saw; Counted is false when the peer was not watched.
 	Wire, Host int
 	Counted    bool
+}
+
+// PublishedProbe is requests to one published port of one node, from one place.
+type PublishedProbe struct {
+	// From is where it starts: a host's own namespace (Container empty, NetNS
+	// "host", "ingress_sbox", …).
+	From Source
+	// Node is the node asked; empty when the target is no node's.
+	Node NodeID
+	// Stage is "" for the published port itself, else which stage of the path
+	// was asked alone: "sandbox" (the ingress sandbox's bridge address),
+	// "vip" (the VIP inside the sandbox), "backend" (one task's ingress address).
+	Stage string `json:",omitempty"`
+	// To is the task meant by a backend stage.
+	To     TaskID `json:",omitempty"`
+	Target netip.AddrPort
+	// Proto is "tcp", "udp", "http" or "https": what was spoken.
+	Proto string
+	// Host, Path and Expect are as asked; Expect is 0 for "below 500".
+	Host, Path string `json:",omitempty"`
+	Expect     int    `json:",omitempty"`
+	Requests   []Request
+}
+
+// Request is one connection of a PublishedProbe, with at most one request in it.
+type Request struct {
+	Outcome Outcome
+	Err     string `json:",omitempty"`
+	// ICMP ended it; nil when a reset or nothing did.
+	ICMP *ICMPError `json:",omitempty"`
+	// Local is the source address and port that was used.
+	Local netip.AddrPort `json:",omitzero"`
+	// Status is the HTTP status; 0 without an answer.
+	Status int `json:",omitempty"`
+	// Connect is the time to the connection, Took to the end of the answer's
+	// headers.
+	Connect, Took time.Duration
+	At            time.Time
+}
+
+// Good says that the request was answered as asked: by a connection where no
+// HTTP was spoken, by the expected status, or by one below 500.
+func (p *PublishedProbe) Good(r *Request) bool {
+	switch {
+	case r.Outcome != Open:
+		return false
+	case p.Proto != "http" && p.Proto != "https":
+		return true
+	case p.Expect != 0:
+		return r.Status == p.Expect
+	}
+	return r.Status != 0 && r.Status < 500
 }

@@ -48,6 +48,25 @@ type Question struct {
 	// Services limit it to those names and what shares a network with them.
 	All      bool     `json:",omitempty"`
 	Services []string `json:",omitempty"`
+	// Published is a published port asked about (part I of the runbook); 0: none.
+	// With To, both halves are asked: To stands behind what is published.
+	Published uint16 `json:",omitempty"`
+	// PublishedProto is "tcp" or "udp"; empty: the one it is published on.
+	PublishedProto string `json:",omitempty"`
+	// HTTP is how the published port is asked; nil: by the port's number.
+	HTTP *HTTPQuestion `json:",omitempty"`
+}
+
+// HTTPQuestion is how an HTTP server is to be asked.
+type HTTPQuestion struct {
+	// Host is the Host header, and the name in TLS; empty: the node's address.
+	Host string `json:",omitempty"`
+	// Path is "/" when empty.
+	Path string `json:",omitempty"`
+	// Expect is the status that counts as right; 0: any below 500.
+	Expect int `json:",omitempty"`
+	// TLS asks for https whatever the port.
+	TLS bool `json:",omitempty"`
 }
 
 // Node is one host as it was seen: its engine's belief and its kernel's state.
