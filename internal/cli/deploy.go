@@ -17,10 +17,10 @@ import (
 )
 
 type deployFlags struct {
-	image, binary, load, netnsDir, ssh           string
-	port                                         uint16
-	volatileJournal, kernelRing, rotate, sshSudo bool
-	wait                                         time.Duration
+	image, binary, load, netnsDir, ssh string
+	port                               uint16
+	rotate, sshSudo                    bool
+	wait                               time.Duration
 }
 
 func (c *command) deploy() *cobra.Command {
@@ -48,8 +48,6 @@ again at any time: it changes only what differs.`,
 	fs.BoolVar(&f.sshSudo, "ssh-sudo", false, "use sudo -n there")
 	fs.Uint16Var(&f.port, "port", deploy.Port, "TCP `port` that agents listen on")
 	fs.StringVar(&f.netnsDir, "netns-dir", deploy.NetnsDir, "the engines' `folder` of network namespaces")
-	fs.BoolVar(&f.volatileJournal, "volatile-journal", false, "let agents read /run/log/journal, too; every node must have it")
-	fs.BoolVar(&f.kernelRing, "kernel-ring", false, "let agents read the kernel's log (CAP_SYSLOG)")
 	fs.BoolVar(&f.rotate, "rotate", false, "make new keys; all agents restart and all others' keys end")
 	fs.DurationVar(&f.wait, "wait", time.Minute, "wait at most this `duration` for the agents")
 	return cmd
@@ -81,8 +79,7 @@ func (f *deployFlags) validate() error {
 
 // plan is what the flags ask for.
 func (f *deployFlags) plan() (deploy.Plan, error) {
-	p := deploy.Plan{Rotate: f.rotate, Options: deploy.Options{Port: f.port, NetnsDir: filepath.Clean(f.netnsDir),
-		VolatileJournal: f.volatileJournal, KernelRing: f.kernelRing}}
+	p := deploy.Plan{Rotate: f.rotate, Options: deploy.Options{Port: f.port, NetnsDir: filepath.Clean(f.netnsDir)}}
 	if f.image != "" {
 		p.Options.Image = f.image
 		return p, nil
@@ -115,6 +112,7 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 			return toolError{err}
 		}
 	}
+	defer c.hold("still taking back what was not finished; a third time leaves it there, and `fairway remove` takes it away")()
 	nodes, err := s.Deploy(ctx, p)
 	if err != nil {
 		return toolError{err}
@@ -153,7 +151,7 @@ func (c *command) swarm(ctx context.Context, p deploy.Plan, wait time.Duration) 
 		// Output that cannot be written does not end a deployment half-way.
 		_, _ = fmt.Fprintln(c.env.Stdout, line)
 	}
-	s := &deploy.Swarm{API: api, Config: configFolder(c.env), Random: rand.Reader, Now: c.env.Now, Wait: wait, Say: say,
+	s := &deploy.Swarm{API: api, Loads: "`fairway deploy --load ssh`", Config: configFolder(c.env), Random: rand.Reader, Now: c.env.Now, Wait: wait, Say: say,
 		Greet: deploy.Greeting(cmp.Or(p.Port, deploy.Port), p.Hash, c.env.Now)}
 	return s, func() { api.Close() }, nil
 }

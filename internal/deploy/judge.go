@@ -64,28 +64,19 @@ func preparing(t swarm.Task) string {
 	return string(t.Status.State)
 }
 
-// noImage knows how engines say that they have no image and cannot pull one: with
-// a graph driver (20.10 to 28.5, and 29 if upgraded), and with containerd's store.
-func noImage(why string) bool {
+// NoImage reports whether a task's error says that its engine lacks the image: it
+// knows how engines say that they have none and cannot pull one, with a graph driver (20.10 to 28.5, and 29 if upgraded), and with containerd's store.
+func NoImage(why string) bool {
 	return strings.Contains(why, "No such image") || strings.Contains(why, "failed to resolve reference")
-}
-
-// address is what to log in to.
-func (n *NodeState) address() string {
-	if n.Addr.IsValid() {
-		return n.Addr.String()
-	}
-	return n.Name
 }
 
 // explain turns an engine's refusal into what to do about it.
 func (n *NodeState) explain(image string) {
 	has := func(s string) bool { return strings.Contains(n.Why, s) }
 	switch {
-	case noImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
-		n.State, n.Why = ImageMissing, image
-		n.Do = fmt.Sprintf("`fairway image -o - | ssh %s docker load`, or `fairway deploy --load ssh`", n.address())
-	case noImage(n.Why):
+	case NoImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
+		n.State, n.Why = ImageMissing, "" // what to do is said once for all nodes
+	case NoImage(n.Why):
 		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
 		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)
 	case has("bind source path does not exist") && has("netns"):
@@ -94,7 +85,5 @@ func (n *NodeState) explain(image string) {
 		n.Do = "make /run a shared mount there, as systemd does: `mount --make-rshared /run`"
 	case has("user namespaces are enabled"):
 		n.Do = "engines with userns-remap cannot run agents: reach that node over SSH"
-	case has(volatileJournal):
-		n.Do = "deploy without --volatile-journal: that host keeps its journal in /var/log"
 	}
 }

@@ -36,14 +36,13 @@ func TestJudge(t *testing.T) {
 		"failed twice":  {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y")}, state: Failed, says: "fails: y"},
 		"failed before": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateFailed, "x"), task(2, "b", swarm.TaskStateFailed, "y"), task(3, "c", swarm.TaskStateReady, "")}, old: "ab", state: Waiting},
 		"stopped":       {tasks: []swarm.Task{task(1, "a", swarm.TaskStateShutdown, ""), task(2, "b", swarm.TaskStateShutdown, ""), task(3, "c", swarm.TaskStateReady, "")}, state: Waiting, says: "ready"},
-		"no image":      {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: "+image)}, image: image, state: ImageMissing, says: "ssh 10.77.0.11 docker load"},
+		"no image":      {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: "+image)}, image: image, state: ImageMissing, says: "n1  image missing"},
 		"no image, containerd": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, `failed to resolve reference "`+image+`": failed to do request: Head "https://127.0.0.1:1/v2/": connection refused`)},
-			image: image, state: ImageMissing, says: "ssh 10.77.0.11 docker load"},
+			image: image, state: ImageMissing, says: "n1  image missing"},
 		"no image there": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "No such image: reg.example/fairway:1")}, image: "reg.example/fairway:1",
 			state: ImageMissing, says: "docker pull reg.example/fairway:1"},
 		"no netns folder": {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, `invalid mount config for type "bind": bind source path does not exist: /var/run/docker/netns`)}, state: Rejected, says: "--netns-dir"},
 		"private /run":    {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "path /run/docker/netns is mounted on / but it is not a shared or slave mount")}, state: Rejected, says: "--make-rshared"},
-		"no journal":      {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "bind source path does not exist: /run/log/journal")}, state: Rejected, says: "without --volatile-journal"},
 		"hostile":         {tasks: []swarm.Task{task(1, "a", swarm.TaskStateRejected, "x\x1b[31m\n"+strings.Repeat("y", 9999))}, state: Rejected, says: "rejected: x"},
 	} {
 		old := map[string]bool{}
@@ -123,7 +122,8 @@ func TestWatchSaysEachNodeOnce(t *testing.T) {
 	if err != nil || !slices.Equal(states, []State{Running, Drained, ImageMissing}) {
 		t.Errorf("got %v, %v", states, err)
 	}
-	for _, n := range []string{"\nn1  running\n", "\nn2  drained", "\nn3  image missing"} {
+	for _, n := range []string{"\nn1  running\n", "\nn2  drained", "\nn3  image missing\n",
+		"\nThe image is missing: by hand:\n  fairway image -o - | ssh 10.77.0.11 docker load\n"} {
 		if strings.Count(said.String(), n) != 1 {
 			t.Errorf("%q is not said once in:\n%s", n, said)
 		}

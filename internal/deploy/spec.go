@@ -27,11 +27,6 @@ type Options struct {
 	Port uint16
 	// NetnsDir is the nodes' folder of namespace handles; empty: NetnsDir.
 	NetnsDir string
-	// VolatileJournal mounts /run/log/journal, which only hosts without a
-	// persistent journal have.
-	VolatileJournal bool
-	// KernelRing grants what reading the kernel's ring buffer needs.
-	KernelRing bool
 }
 
 // NetnsDir is where engines keep the handles of namespaces unless they were
@@ -39,9 +34,7 @@ type Options struct {
 const NetnsDir = "/var/run/docker/netns"
 
 const (
-	engineSocket    = "/var/run/docker.sock"
-	logs            = "/var/log"
-	volatileJournal = "/run/log/journal"
+	engineSocket = "/var/run/docker.sock"
 	// memory is several times what an agent needs on a node with 200 containers.
 	memory = 128 << 20
 	// retry is how long Swarm waits before it starts an agent again.
@@ -62,19 +55,14 @@ func (o Options) netnsDir() string {
 	return o.NetnsDir
 }
 
-// granted are the capabilities an agent keeps, and what for. CapabilityDrop is
-// ALL.
-func (o Options) granted() []string {
-	caps := []string{
-		"CAP_DAC_READ_SEARCH", // logs that only group adm may read
-		"CAP_NET_ADMIN",       // dumps of FDB, rules and counters
-		"CAP_NET_RAW",         // packet sockets that watch gossip and the data path
-		"CAP_SYS_ADMIN",       // setns into the containers' namespaces
+// granted are the capabilities an agent keeps; docs/security.md names the code
+// that needs each. CapabilityDrop is ALL.
+func granted() []string {
+	return []string{
+		"CAP_NET_ADMIN", // packet filters: the kernel shows their rules to nobody else
+		"CAP_NET_RAW",   // packet sockets that watch gossip and the data path
+		"CAP_SYS_ADMIN", // setns into the containers' namespaces
 	}
-	if o.KernelRing {
-		caps = append(caps, "CAP_SYSLOG") // the kernel's ring buffer
-	}
-	return caps
 }
 
 // mounts are all read-only, and none may be of a path that could be absent: an
@@ -85,11 +73,7 @@ func (o Options) mounts() []mount.Mount {
 	}
 	// rslave: handles that appear later are seen, too. Engines refuse it for what is
 	// on no shared mount, so it is asked for only where it is needed.
-	out := []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate), bind(logs, mount.PropagationRPrivate)}
-	if o.VolatileJournal {
-		out = append(out, bind(volatileJournal, mount.PropagationRPrivate))
-	}
-	return out
+	return []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate)}
 }
 
 func (o Options) args() []string {
@@ -125,7 +109,7 @@ func (o Options) spec(g generation, noNewPrivileges bool) swarm.ServiceSpec {
 	container := &swarm.ContainerSpec{
 		Image: o.Image, Labels: map[string]string{Label: LabelValue}, Command: []string{inImage}, Args: o.args(),
 		User: "0:0", ReadOnly: true, StopGracePeriod: &grace, Mounts: o.mounts(),
-		CapabilityDrop: []string{"ALL"}, CapabilityAdd: o.granted(),
+		CapabilityDrop: []string{"ALL"}, CapabilityAdd: granted(),
 	}
 	if noNewPrivileges {
 		container.Privileges = &swarm.Privileges{NoNewPrivileges: true}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,22 +44,16 @@ func TestSpecIsTheGoldenOne(t *testing.T) {
 // needed says what each privilege is for; one that has no line here may not be
 // in the service.
 var needed = map[string]string{
-	"CAP_SYS_ADMIN":       "internal/netns: setns into the containers' namespaces",
-	"CAP_NET_ADMIN":       "internal/collect: dumps of FDB, neighbours and rules of every namespace",
-	"CAP_NET_RAW":         "internal/probe: packet sockets that watch gossip and the data path",
-	"CAP_DAC_READ_SEARCH": "logs below /var/log that only group adm may read",
-	"CAP_SYSLOG":          "the kernel's log, with --kernel-ring only",
+	"CAP_SYS_ADMIN": "internal/netns: setns into the containers' namespaces",
+	"CAP_NET_ADMIN": "internal/collect: the rules of packet filters",
+	"CAP_NET_RAW":   "internal/probe: packet sockets that watch gossip and the data path",
 
 	"/var/run/docker/netns": "internal/netns: handles of the namespaces",
 	"/var/run/docker.sock":  "internal/collect: what the engine believes; the agent's transport lets GET of listed paths through only",
-	"/var/log":              "logs of engine and kernel",
-	"/run/log/journal":      "logs of engine and kernel, with --volatile-journal only",
 }
 
 func TestEveryPrivilegeIsJustified(t *testing.T) {
-	o := someOptions()
-	o.KernelRing, o.VolatileJournal = true, true
-	c := o.spec(someKeys, true).TaskTemplate.ContainerSpec
+	c := someOptions().spec(someKeys, true).TaskTemplate.ContainerSpec
 	for _, name := range c.CapabilityAdd {
 		if needed[name] == "" {
 			t.Errorf("nothing needs %s", name)
@@ -77,16 +72,23 @@ func TestEveryPrivilegeIsJustified(t *testing.T) {
 	}
 }
 
-func TestNothingIsGrantedUnlessAskedFor(t *testing.T) {
-	c := someOptions().spec(someKeys, true).TaskTemplate.ContainerSpec
-	if slices.Contains(c.CapabilityAdd, "CAP_SYSLOG") {
-		t.Error("CAP_SYSLOG without --kernel-ring")
+// TestTheTableNamesEveryPrivilege: the page for whoever must allow an agent has a
+// row for each capability and no row for any other.
+func TestTheTableNamesEveryPrivilege(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, m := range c.Mounts {
-		if m.Source == volatileJournal {
-			t.Error("a path that may be absent is mounted by default")
-		}
+	var listed []string
+	for _, m := range regexp.MustCompile(`(?m)^\| capability (\w+) \|`).FindAllStringSubmatch(string(doc), -1) {
+		listed = append(listed, "CAP_"+m[1])
 	}
+	if slices.Sort(listed); !slices.Equal(listed, sorted(granted())) {
+		t.Errorf("the page lists %v, the service has %v", listed, granted())
+	}
+}
+
+func TestOldManagersGetNoPrivileges(t *testing.T) {
 	if p := someOptions().spec(someKeys, false).TaskTemplate.ContainerSpec.Privileges; p != nil {
 		t.Errorf("an API before 1.44 gets privileges %+v that it does not know", p)
 	}
@@ -115,8 +117,7 @@ func TestDifferencesNameWhatChanged(t *testing.T) {
 		{"nothing", func(*Options, *generation) {}, nil},
 		{"image", func(o *Options, _ *generation) { o.Image += "x" }, []string{"image"}},
 		{"port", func(o *Options, _ *generation) { o.Port = 1 }, []string{"command", "labels"}},
-		{"journal", func(o *Options, _ *generation) { o.VolatileJournal = true }, []string{"mounts"}},
-		{"ring", func(o *Options, _ *generation) { o.KernelRing = true }, []string{"capabilities"}},
+		{"namespaces", func(o *Options, _ *generation) { o.NetnsDir = "/data/netns" }, []string{"command", "mounts"}},
 		{"keys", func(_ *Options, g *generation) { g.number++ }, []string{"secrets", "labels"}},
 		{"architecture", func(o *Options, _ *generation) { o.Arch = "" }, []string{"architectures"}},
 	} {
