@@ -275,7 +275,7 @@ func TestFairwayFaults(t *testing.T) {
 	} {
 		t.Run(engine, func(t *testing.T) {
 			results := t.TempDir()
-			err := lab.Matrix(t.Context(), lab.MatrixOptions{Name: "faults", Engines: []string{engine}, Faults: faults, Seed: 1,
+			err := lab.Matrix(t.Context(), lab.MatrixOptions{Name: "faults", Way: lab.Here, Engines: []string{engine}, Faults: faults, Seed: 1,
 				Fairway: program, Results: results, Out: os.Stdout})
 			if err == nil {
 				return

@@ -24,9 +24,11 @@ type Fault struct {
 	// Renews: healing leaves tasks of web or api replaced by new ones, so the kernel state is as healthy as before and
 	// not the same.
 	Renews bool
-	Break  func(ctx context.Context, l *Lab, d *Draw) error
-	Heal   func(ctx context.Context, l *Lab, d *Draw) error
-	Want   func(l *Lab, d *Draw) Want
+	// TwoEnds: one node alone cannot tell.
+	TwoEnds bool
+	Break   func(ctx context.Context, l *Lab, d *Draw) error
+	Heal    func(ctx context.Context, l *Lab, d *Draw) error
+	Want    func(l *Lab, d *Draw) Want
 }
 
 // Want is the question to ask and the causes to expect, and no other.
@@ -34,6 +36,7 @@ type Want struct {
 	On       string // node to run fairway on
 	From, To string // as typed: web api:8080
 	Causes   []Cause
+	Unseen   []string // nodes that the fault may hide from fairway; it says so
 }
 
 // Cause is a cause expected in a report; an empty field is not compared.

@@ -23,8 +23,8 @@ type MatrixOptions struct {
 	Fairway string // path of the program to judge
 	Results string // folder for the results file, the table and the reports of mismatches
 	Out     io.Writer
-	// Elsewhere deploys agents and asks on n1 about faults on other nodes; healthy then means that all was seen, too.
-	Elsewhere bool
+	// Way is how nodes are reached. In all ways but Here healthy means that all was seen, too.
+	Way Way
 }
 
 // Matrix tries every fault on every engine: healthy before, exactly the causes expected, healthy after. What has passed
@@ -38,11 +38,16 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 	if err != nil {
 		return err
 	}
+	if !slices.Contains(Ways(), o.Way) {
+		return fmt.Errorf("way %q is not known: %v", o.Way, Ways())
+	}
 	results := &results{dir: o.Results, hash: fmt.Sprintf("%x", sha256.Sum256(program))[:12]}
 	if err := results.load(); err != nil {
 		return err
 	}
+	var columns []column
 	for _, engine := range o.Engines {
+		columns = append(columns, column{engine, o.Way})
 		m := &matrix{MatrixOptions: o, engine: engine, program: program, results: results}
 		if err := m.run(ctx, trials); err != nil {
 			return errors.Join(err, results.writeTable())
@@ -51,7 +56,7 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 	if err := results.writeTable(); err != nil {
 		return err
 	}
-	if bad := results.failed(o.Engines, trials); bad > 0 {
+	if bad := results.failed(columns, trials); bad > 0 {
 		return fmt.Errorf("%d of %d not as expected: see %s", bad, len(o.Engines)*len(trials), o.Results)
 	}
 	return nil
@@ -59,20 +64,21 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 
 // trial is one row of the matrix. It says why it failed, the report that was wrong, and whether the lab may be spoilt.
 type trial struct {
-	id    string
-	judge func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
+	id      string
+	twoEnds bool // as Fault.TwoEnds
+	judge   func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
 }
 
 // chooseTrials finds the trials of those names, or all.
 func chooseTrials(ids []string) ([]trial, error) {
 	var all []trial
 	for _, s := range Situations() {
-		all = append(all, trial{s.ID, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{s.ID, false, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeSituation(ctx, s, r)
 		}})
 	}
 	for _, f := range Faults() {
-		all = append(all, trial{f.ID, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{f.ID, f.TwoEnds, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeFault(ctx, f, r)
 		}})
 	}
@@ -94,6 +100,7 @@ type matrix struct {
 	program []byte
 	results *results
 	lab     *Lab
+	way     Way // of this lab
 }
 
 func (m *matrix) name() string { return m.Name + "_" + strings.ReplaceAll(m.engine, ".", "") }
@@ -104,10 +111,10 @@ func (m *matrix) run(ctx context.Context, trials []trial) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if m.results.passed(m.engine, t.id) {
+		if m.results.passed(column{m.engine, m.Way}, t.id) {
 			continue
 		}
-		if err := m.up(ctx); err != nil {
+		if err := m.up(ctx, t); err != nil {
 			return err
 		}
 		row, evidence, broken := m.try(ctx, t)
@@ -117,7 +124,7 @@ func (m *matrix) run(ctx context.Context, trials []trial) error {
 		if err := m.results.add(row, evidence); err != nil {
 			return err
 		}
-		fmt.Fprintf(m.Out, "%-6s %-40s %-4s %5.1f s  %s\n", row.Engine, row.Fault, row.Verdict, row.Seconds, row.Why)
+		fmt.Fprintf(m.Out, "%-6s %-11s %-40s %-4s %5.1f s  %s\n", row.Engine, row.Way, row.Fault, row.Verdict, row.Seconds, row.Why)
 		if broken { // the next fault must not inherit it
 			m.down()
 		}
@@ -125,58 +132,22 @@ func (m *matrix) run(ctx context.Context, trials []trial) error {
 	return nil
 }
 
-func (m *matrix) up(ctx context.Context) error {
-	if m.lab != nil {
+// up starts a lab that fits a trial, if there is none.
+func (m *matrix) up(ctx context.Context, t trial) error {
+	way := m.Way
+	if way == Here && t.twoEnds {
+		way = Agents
+	}
+	if m.fit(ctx, way) {
 		return nil
 	}
+	m.down()
 	l, err := Up(ctx, Options{Name: m.name(), Nodes: 3, Engines: []string{m.engine}})
 	if err != nil {
 		return err
 	}
-	m.lab = l
-	if err := os.WriteFile(filepath.Join(l.Dir, "fairway"), m.program, 0o755); err != nil || !m.Elsewhere {
-		return err
-	}
-	return l.DeployAgents(ctx)
-}
-
-// asker is the node that asks in a matrix with agents; the operator's key is there.
-const asker = "n1"
-
-// draw draws for a trial; with agents, a node that is not the one that asks.
-func (m *matrix) draw(ctx context.Context, fault string, r *row) (*Draw, error) {
-	for {
-		d, err := m.lab.draw(ctx, fault, DrawOptions{Seed: r.Seed})
-		// A peer that asks is cut off from everybody by some faults.
-		if err != nil || !m.Elsewhere || d.Node != asker && d.Peer != asker {
-			return d, err
-		}
-		r.Seed++
-	}
-}
-
-// put is where a question is put.
-func (m *matrix) put(w Want) Want {
-	if m.Elsewhere {
-		w.On = asker
-	}
-	return w
-}
-
-// DeployAgents puts fairway's image on every node and has it deploy its agents; the program lies in the state folder.
-func (l *Lab) DeployAgents(ctx context.Context) error {
-	if _, err := l.Exec(ctx, asker, "/lab/fairway", "image", "-o", "/lab/fairway.tar"); err != nil {
-		return err
-	}
-	err := l.each(func(n Node) error {
-		_, err := l.Exec(ctx, n.Name, "docker", "load", "-i", "/lab/fairway.tar")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	_, err = l.Exec(ctx, asker, "/lab/fairway", "deploy")
-	return err
+	m.lab, m.way = l, way
+	return m.prepare(ctx)
 }
 
 func (m *matrix) down() {
@@ -201,7 +172,7 @@ func (m *matrix) seed(fault string) int64 {
 func (m *matrix) try(ctx context.Context, t trial) (row, string, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	r := row{Engine: m.engine, Fault: t.id, Hash: m.results.hash, Seed: m.seed(t.id), Verdict: "fail"}
+	r := row{Engine: m.engine, Way: m.Way, Fault: t.id, Hash: m.results.hash, Seed: m.seed(t.id), Verdict: "fail"}
 	begin := time.Now()
 	why, evidence, broken := t.judge(ctx, m, &r)
 	r.Seconds, r.Why = time.Since(begin).Seconds(), why
@@ -217,27 +188,27 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 	if err != nil {
 		return err.Error(), "", true
 	}
-	calm := m.put(first.ask()) // the question of a healthy lab
+	calm := first.ask() // the question of a healthy lab
 	if why, evidence = m.judgeHealthy(ctx, calm); why != "" {
 		return "before: " + why, evidence, true
 	}
+	held := l.holds(ctx)
 	d, err := l.Break(ctx, f.ID, DrawOptions{Seed: r.Seed})
 	if err != nil {
 		return err.Error(), "", true
 	}
-	w := m.put(f.Want(l, d))
-	begin := time.Now()
-	got, evidence, err := l.diagnose(ctx, w)
-	r.Diagnose = time.Since(begin).Seconds()
-	if err != nil {
-		why = err.Error()
-	} else {
-		why = got.missed(w.Causes)
+	why, evidence = m.judgeBroken(ctx, f.Want(l, d), r)
+	if m.way.everywhere() && d.Node == asker {
+		why = strings.Trim(why+"; it broke "+asker+", where it is asked", "; ")
 	}
 	if _, err := l.Heal(ctx); err != nil {
 		return strings.Trim(why+"; "+err.Error(), "; "), evidence, true
 	}
-	if err := l.Settle(ctx, time.Minute); err != nil {
+	err = l.Settle(ctx, time.Minute)
+	if err == nil && m.way == WithAgents { // a node that was cut off may have kept its agent until now
+		err = l.expectHeld(ctx, held)
+	}
+	if err != nil {
 		return strings.Trim(why+"; after: "+err.Error(), "; "), evidence, true
 	}
 	if why != "" {
@@ -269,7 +240,6 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 		}
 		for _, w := range s.Asks(d) {
 			begin := time.Now()
-			w = m.put(w)
 			if why, evidence = m.judgeHealthy(ctx, w); why != "" {
 				why = fmt.Sprintf("%s %s on %s: %s", w.From, w.To, w.On, why)
 				break
@@ -286,19 +256,32 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = m.judgeHealthy(ctx, m.put(d.ask())); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, d.ask()); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
 }
 
-func (m *matrix) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
-	got, evidence, err := m.lab.diagnose(ctx, w)
+func (m *matrix) judgeBroken(ctx context.Context, w Want, r *row) (why, evidence string) {
+	begin := time.Now()
+	got, evidence, err := m.ask(ctx, w)
+	r.Diagnose, r.Unseen = time.Since(begin).Seconds(), got.unseen()
 	if err != nil {
 		return err.Error(), evidence
 	}
-	if why = got.sick(); why == "" && m.Elsewhere && got.Verdict != "ok" {
-		why = "of a healthy lab with agents it says " + got.Verdict
+	if why = got.missed(w.Causes); why == "" && m.way.everywhere() {
+		why = got.blind(w.Unseen)
+	}
+	return why, evidence
+}
+
+func (m *matrix) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
+	got, evidence, err := m.ask(ctx, w)
+	if err != nil {
+		return err.Error(), evidence
+	}
+	if why = got.sick(); why == "" && m.way.everywhere() && got.Verdict != "ok" {
+		why = "of a healthy lab it says " + string(got.Verdict)
 	}
 	return why, evidence
 }

@@ -24,6 +24,11 @@ type report struct {
 			Name string `json:"name"`
 		} `json:"subject"`
 	} `json:"causes"`
+	Gaps []struct {
+		Node   string `json:"node"`
+		What   string `json:"what"`
+		Reason string `json:"reason"`
+	} `json:"gaps"`
 }
 
 // causes are those of a report in the lab's words.
@@ -35,9 +40,9 @@ func (r report) causes() []Cause {
 	return all
 }
 
-// diagnose runs the fairway that lies in the state folder on a node, and returns its report also as it was written.
-func (l *Lab) diagnose(ctx context.Context, w Want) (report, string, error) {
-	argv := []string{"/lab/fairway", "diagnose", "-o", "json"}
+// diagnose runs fairway's command on a node, and returns its report also as it was written.
+func (l *Lab) diagnose(ctx context.Context, command []string, w Want) (report, string, error) {
+	argv := append(slices.Clone(command), "-o", "json")
 	if w.From != "" {
 		argv = append(argv, w.From)
 	}
@@ -81,6 +86,27 @@ func (r report) missed(want []Cause) string {
 		}
 		if !found {
 			return fmt.Sprintf("%s is missing among %s", show([]Cause{w}), show(got))
+		}
+	}
+	return ""
+}
+
+// unseen are the nodes that could not be seen.
+func (r report) unseen() []string {
+	var out []string
+	for _, g := range r.Gaps {
+		if g.What == "node" {
+			out = append(out, g.Node)
+		}
+	}
+	return out
+}
+
+// blind tells which nodes should have been seen and were not, or nothing.
+func (r report) blind(may []string) string {
+	for _, g := range r.Gaps {
+		if g.What == "node" && !slices.Contains(may, g.Node) {
+			return "it does not see " + g.Node + ": " + g.Reason
 		}
 	}
 	return ""

@@ -62,14 +62,15 @@ func TestResultsResume(t *testing.T) {
 	if err := s.load(); err != nil {
 		t.Fatal(err)
 	}
-	bad := row{Engine: "29", Fault: "f", Hash: "one", Verdict: "fail", Why: "no"}
+	bad := row{Engine: "29", Way: SSH, Fault: "f", Hash: "one", Verdict: "fail", Why: "no"}
+	at, elsewhere := column{"29", SSH}, column{"29", Here}
 	good := bad
 	good.Verdict, good.Why = "pass", ""
-	evidence := filepath.Join(dir, "29-f.json")
+	evidence := filepath.Join(dir, "29-ssh-f.json")
 	if err := s.add(bad, "{}"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(evidence); err != nil || s.passed("29", "f") {
+	if _, err := os.Stat(evidence); err != nil || s.passed(at, "f") {
 		t.Errorf("a mismatch passes, or its report is not kept: %v", err)
 	}
 	if err := s.add(good, ""); err != nil {
@@ -84,14 +85,14 @@ func TestResultsResume(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !again.passed("29", "f") || other.passed("29", "f") || again.failed([]string{"29"}, []trial{{id: "f"}, {id: "g"}}) != 1 {
-		t.Error("what passed is not remembered, or is for another program")
+	if !again.passed(at, "f") || again.passed(elsewhere, "f") || other.passed(at, "f") || again.failed([]column{at}, []trial{{id: "f"}, {id: "g"}}) != 1 {
+		t.Error("what passed is not remembered, or is for another program or way")
 	}
 	if err := again.writeTable(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "matrix.md"))
-	if err != nil || !strings.Contains(string(b), "| fault | 29 |") || !strings.Contains(string(b), "| fdb-missing | not run |") {
+	if err != nil || !strings.Contains(string(b), "| fault | 29 ssh |") || !strings.Contains(string(b), "| fdb-missing | not run |") {
 		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,14 +16,16 @@ import (
 
 // row is one line of the results file.
 type row struct {
-	Engine   string  `json:"engine"`
-	Fault    string  `json:"fault"`
-	Hash     string  `json:"fairway"` // of the program that was judged
-	Seed     int64   `json:"seed"`
-	Verdict  string  `json:"verdict"` // pass or fail
-	Why      string  `json:"why,omitempty"`
-	Seconds  float64 `json:"seconds"`  // in all
-	Diagnose float64 `json:"diagnose"` // of fairway with the fault in force
+	Engine   string   `json:"engine"`
+	Way      Way      `json:"way"`
+	Fault    string   `json:"fault"`
+	Hash     string   `json:"fairway"` // of the program that was judged
+	Seed     int64    `json:"seed"`
+	Verdict  string   `json:"verdict"` // pass or fail
+	Why      string   `json:"why,omitempty"`
+	Seconds  float64  `json:"seconds"`          // in all
+	Diagnose float64  `json:"diagnose"`         // of fairway with the fault in force
+	Unseen   []string `json:"unseen,omitempty"` // nodes that it could not see then
 }
 
 // results are the rows so far: a file of JSON lines that several runs may append to.
@@ -72,7 +75,7 @@ func (s *results) add(r row, evidence string) error {
 	if _, err := f.Write(append(b, '\n')); err != nil {
 		return err
 	}
-	report := filepath.Join(s.dir, r.Engine+"-"+r.Fault+".json")
+	report := filepath.Join(s.dir, fmt.Sprintf("%s-%s-%s.json", r.Engine, r.Way, r.Fault))
 	if r.Verdict == "pass" {
 		err = os.Remove(report)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -83,27 +86,33 @@ func (s *results) add(r row, evidence string) error {
 	return os.WriteFile(report, []byte(evidence), 0o644)
 }
 
+// column is what stands together in the table.
+type column struct {
+	engine string
+	way    Way
+}
+
 // last is the latest row of this fairway.
-func (s *results) last(engine, fault string) (row, bool) {
+func (s *results) last(c column, fault string) (row, bool) {
 	for i := len(s.rows) - 1; i >= 0; i-- {
-		if r := s.rows[i]; r.Engine == engine && r.Fault == fault && r.Hash == s.hash {
+		if r := s.rows[i]; r.Engine == c.engine && r.Way == c.way && r.Fault == fault && r.Hash == s.hash {
 			return r, true
 		}
 	}
 	return row{}, false
 }
 
-func (s *results) passed(engine, fault string) bool {
-	r, ok := s.last(engine, fault)
+func (s *results) passed(c column, fault string) bool {
+	r, ok := s.last(c, fault)
 	return ok && r.Verdict == "pass"
 }
 
 // failed counts what did not pass, or was not run.
-func (s *results) failed(engines []string, trials []trial) int {
+func (s *results) failed(columns []column, trials []trial) int {
 	n := 0
-	for _, e := range engines {
+	for _, c := range columns {
 		for _, t := range trials {
-			if !s.passed(e, t.id) {
+			if !s.passed(c, t.id) {
 				n++
 			}
 		}
@@ -111,19 +120,21 @@ func (s *results) failed(engines []string, trials []trial) int {
 	return n
 }
 
-// engines lists those that this fairway was tried on, sorted.
-func (s *results) engines() []string {
-	var all []string
+// columns lists the engines and ways that this fairway was tried on, sorted.
+func (s *results) columns() []column {
+	var all []column
 	for _, r := range s.rows {
 		if r.Hash == s.hash {
-			all = append(all, r.Engine)
+			all = append(all, column{r.Engine, r.Way})
 		}
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, func(a, b column) int {
+		return cmp.Or(strings.Compare(a.engine, b.engine), strings.Compare(string(a.way), string(b.way)))
+	})
 	return slices.Compact(all)
 }
 
-// writeTable writes the table of all engines and trials, with what is known of this fairway.
+// writeTable writes the table of all columns and trials, with what is known of this fairway.
 func (s *results) writeTable() error {
 	trials, err := chooseTrials(nil)
 	if err != nil {
@@ -132,14 +143,18 @@ func (s *results) writeTable() error {
 	if err := s.load(); err != nil { // another run may have added rows
 		return err
 	}
-	engines := s.engines()
+	columns := s.columns()
 	var b strings.Builder
-	fmt.Fprintf(&b, "fairway %s\n\n| fault | %s |\n|---|%s\n", s.hash, strings.Join(engines, " | "), strings.Repeat("---|", len(engines)))
+	fmt.Fprintf(&b, "fairway %s\n\n| fault |", s.hash)
+	for _, c := range columns {
+		fmt.Fprintf(&b, " %s %s |", c.engine, c.way)
+	}
+	fmt.Fprintf(&b, "\n|---|%s\n", strings.Repeat("---|", len(columns)))
 	var bad []string
 	for _, t := range trials {
 		cells := []string{t.id}
-		for _, e := range engines {
-			r, ok := s.last(e, t.id)
+		for _, c := range columns {
+			r, ok := s.last(c, t.id)
 			switch {
 			case !ok:
 				cells = append(cells, "not run")
@@ -147,7 +162,7 @@ func (s *results) writeTable() error {
 				cells = append(cells, fmt.Sprintf("pass, %.1f s", r.Seconds))
 			default:
 				cells = append(cells, "**fail**")
-				bad = append(bad, fmt.Sprintf("- %s on %s, seed %d: %s", t.id, e, r.Seed, r.Why))
+				bad = append(bad, fmt.Sprintf("- %s on %s, %s, seed %d: %s", t.id, c.engine, c.way, r.Seed, r.Why))
 			}
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))

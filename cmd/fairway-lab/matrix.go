@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,7 @@ func matrix(name *string) *cobra.Command {
 	f.StringSliceVar(&o.Faults, "fault", nil, "faults to try (default all)")
 	f.Int64Var(&o.Seed, "seed", 1, "what chance draws nodes, tasks and the rest by")
 	f.StringVar(&o.Fairway, "fairway", "fairway", "`path` of the program to judge")
-	f.BoolVar(&o.Elsewhere, "elsewhere", false, "deploy agents, and ask on n1 about faults on other nodes")
+	f.StringVar((*string)(&o.Way), "way", string(lab.Here), fmt.Sprintf("how nodes are reached, `one` of %v; in all but the first, n1 asks about faults on other nodes", lab.Ways()))
 	f.StringVar(&o.Results, "results", "matrix-results", "`folder` for the table and the reports of mismatches; what passed there is not tried again")
 	return c
 }
