@@ -5,16 +5,14 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"fairway/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first Ctrl-C asks for what was learnt so far; a second one ends the
-	// process at once, as if nobody had listened.
-	context.AfterFunc(ctx, stop)
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.System(os.Args[0])))
+	// The first Ctrl-C asks for what was learnt so far.
+	ctx, signals := cli.Listen(context.Background())
+	env := cli.System(os.Args[0])
+	env.Hold = signals.Hold
+	os.Exit(cli.Main(ctx, os.Args[1:], env))
 }

@@ -46,6 +46,9 @@ type Env struct {
 	Home   string
 	Now    func() time.Time
 	Look   Looker
+	// Hold keeps further signals from ending the process until release, while
+	// there is something to take back; see Signals. nil: nobody listens to them.
+	Hold func(say func()) (release func())
 	// Plugin: the program was started as docker-fairway, which is how the docker
 	// client starts its plugins.
 	Plugin bool

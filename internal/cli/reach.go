@@ -87,6 +87,7 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 		return nil, nil, err
 	}
 	defer done()
+	swarm.Loads = "--ssh 'user@{addr}' beside --with-agents"
 	// The report is what standard output is for.
 	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, line) }
 	if ssh != nil {
@@ -94,6 +95,10 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 			return nil, nil, err
 		}
 	}
+	defer c.hold("still taking the agents away; a third time leaves them there, and `fairway remove` does it")()
+	defer context.AfterFunc(ctx, func() {
+		_, _ = fmt.Fprintln(c.env.Stderr, "interrupted: cleaning up, which takes a few seconds")
+	})()
 	looked := false
 	created, err := swarm.With(ctx, plan, func(ctx context.Context) error {
 		s, err = c.look(ctx, q, timeout, ssh)

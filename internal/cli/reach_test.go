@@ -53,3 +53,21 @@ func TestUnreachableHostGetsNoAdviceAboutPorts(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingImageIsSaidWithTheWays: `fairway deploy` says more helps nobody whose
+// agents were only there for one run.
+func TestMissingImageIsSaidWithTheWays(t *testing.T) {
+	s := &fact.Snapshot{Wanted: &fact.Wanted{Nodes: []fact.SwarmNode{{ID: "x", Hostname: "n3", State: "ready"}},
+		Tasks: []fact.Task{{ServiceID: "s", Node: "x", State: "rejected", Err: "No such image: 127.0.0.1:1/fairway:v1-0"}}}}
+	h := host{id: "x", name: "n3", addr: netip.MustParseAddr("10.77.0.13")}
+	g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.MustParseAddrPort("10.77.0.13:9747"), syscall.ECONNREFUSED)
+	for _, way := range []string{"`fairway deploy --load ssh`", "--with-agents does with --ssh 'user@{addr}'", "ssh 10.77.0.13 docker load"} {
+		if !strings.Contains(g.Do, way) {
+			t.Errorf("%q is not in %s → %s", way, g.Reason, g.Do)
+		}
+	}
+	s.Wanted.Tasks[0].Err = "No such image: registry.example/fairway:v1"
+	if g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.AddrPort{}, syscall.ECONNREFUSED); strings.Contains(g.Do, "docker load") {
+		t.Errorf("an image of the site's own: %s", g.Do)
+	}
+}

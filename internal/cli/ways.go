@@ -173,6 +173,9 @@ func noAnswer(s *fact.Snapshot, service *fact.Service, h host, at netip.AddrPort
 		return unseen(h.name, "not looked at: it is paused, and no agent was there before", "diagnose with --ssh 'user@{addr}'")
 	case task == nil:
 		return unseen(h.name, fmt.Sprintf("not looked at: the managers have put no agent there (%s)", plainly(err)), "`fairway deploy` says more")
+	case deploy.NotLoaded(task.Err):
+		return unseen(h.name, "not looked at: its engine lacks the agents' image", fmt.Sprintf(
+			"`fairway deploy --load ssh` brings it there, and --with-agents does with --ssh 'user@{addr}'; by hand: `fairway image -o - | ssh %s docker load`", h.addr))
 	case task.State != "running":
 		return unseen(h.name, fmt.Sprintf("not looked at: its agent's task is %s: %s", task.State, cmp.Or(task.Err, task.Message)), "`fairway deploy` says more")
 	}

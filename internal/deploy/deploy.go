@@ -122,8 +122,12 @@ func (h *held) others(g generation) []swarm.Secret {
 func (s *Swarm) store(ctx context.Context, g generation, agents map[string][]byte) ([]string, error) {
 	var ids []string
 	for _, part := range parts {
-		bounded, cancel := s.limited(ctx)
 		name := secretName(part, g.number)
+		if ctx.Err() != nil {
+			return nil, trouble("store the secret "+name, ctx.Err())
+		}
+		// What was begun is let finish: only then is it known what there is to take back.
+		bounded, cancel := s.limited(context.WithoutCancel(ctx))
 		res, err := s.API.SecretCreate(bounded, client.SecretCreateOptions{Spec: swarm.SecretSpec{Data: agents[part],
 			Annotations: swarm.Annotations{Name: name, Labels: map[string]string{Label: LabelValue, LabelCA: g.ca}}}})
 		cancel()
@@ -169,7 +173,11 @@ func (s *Swarm) dropSecrets(ctx context.Context, secrets []swarm.Secret) error {
 
 // bring creates the service, or changes it where it differs, and reads it back.
 func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) error {
-	bounded, cancel := s.limited(ctx)
+	if ctx.Err() != nil {
+		return trouble("create or change the service "+Service, ctx.Err())
+	}
+	// As with secrets: what was begun is let finish.
+	bounded, cancel := s.limited(context.WithoutCancel(ctx))
 	defer cancel()
 	if h.service == nil {
 		_, err := s.API.ServiceCreate(bounded, client.ServiceCreateOptions{Spec: want})

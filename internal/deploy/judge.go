@@ -64,9 +64,13 @@ func preparing(t swarm.Task) string {
 	return string(t.Status.State)
 }
 
-// NoImage reports whether a task's error says that its engine lacks the image: it
-// knows how engines say that they have none and cannot pull one, with a graph driver (20.10 to 28.5, and 29 if upgraded), and with containerd's store.
-func NoImage(why string) bool {
+// NotLoaded reports whether a task's error says that its engine lacks an image
+// that no registry has.
+func NotLoaded(why string) bool { return noImage(why) && strings.Contains(why, nowhere+":") }
+
+// noImage knows how engines say that they have no image and cannot pull one: with
+// a graph driver (20.10 to 28.5, and 29 if upgraded), and with containerd's store.
+func noImage(why string) bool {
 	return strings.Contains(why, "No such image") || strings.Contains(why, "failed to resolve reference")
 }
 
@@ -74,9 +78,9 @@ func NoImage(why string) bool {
 func (n *NodeState) explain(image string) {
 	has := func(s string) bool { return strings.Contains(n.Why, s) }
 	switch {
-	case NoImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
+	case noImage(n.Why) && strings.HasPrefix(image, nowhere+":"):
 		n.State, n.Why = ImageMissing, "" // what to do is said once for all nodes
-	case NoImage(n.Why):
+	case noImage(n.Why):
 		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
 		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)
 	case has("bind source path does not exist") && has("netns"):

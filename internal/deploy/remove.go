@@ -92,7 +92,7 @@ func (s *Swarm) waitGone(ctx context.Context, h *held) ([]NodeState, error) {
 		down, here, err := s.remaining(limit, h)
 		switch {
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("wait for the agents to end: %w; run `fairway remove` again", ctx.Err())
+			return nil, fmt.Errorf("%w; run `fairway remove` again", trouble("wait for the agents to end", ctx.Err()))
 		case limit.Err() != nil:
 			return nil, fmt.Errorf("wait for the agents to end: after %v they still run on %s; run `fairway remove` again", s.wait(), strings.Join(left, ", "))
 		case err != nil:

@@ -33,6 +33,8 @@ type Swarm struct {
 	Greet func(context.Context, NodeState, *Keys) error
 	// Load puts the image into the engine of a node other than API's; nil: no way.
 	Load func(context.Context, NodeState) error
+	// Loads is what an operator types to have a Load; empty: nothing.
+	Loads string
 	// Say tells the operator what was done, a line at a time; several goroutines may
 	// call it.
 	Say func(string)

@@ -18,7 +18,9 @@ func trouble(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, interrupted{})
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: no answer from the engine: %w", doing, err)
 	case has("does not have a leader"), has("lost quorum"), has("Raft"):
 		return fmt.Errorf("%s: the managers have no leader: bring back more than half of them first", doing)
@@ -35,6 +37,12 @@ func trouble(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: the engine says: %s", doing, text)
 }
+
+// interrupted is the end of a context in an operator's words.
+type interrupted struct{}
+
+func (interrupted) Error() string        { return "interrupted" }
+func (interrupted) Is(target error) bool { return target == context.Canceled }
 
 // said is an engine's message without what surrounds it, on one line.
 func said(err error) string {

@@ -46,15 +46,17 @@ func (s *Swarm) watch(ctx context.Context, h *held, p Plan) ([]NodeState, error)
 		nodes, err := w.once(limit)
 		switch {
 		case ctx.Err() != nil:
-			return last, fmt.Errorf("interrupted while waiting for the agents: %w", ctx.Err())
+			return last, trouble("wait for the agents", ctx.Err())
 		case limit.Err() != nil:
 			w.tell(last, true)
+			w.sayMissing(last)
 			return last, nil
 		case err != nil:
 			return last, err
 		}
 		last = nodes
 		if w.tell(nodes, false) {
+			w.sayMissing(nodes)
 			return nodes, nil
 		}
 		select {
@@ -160,6 +162,33 @@ func (w *watcher) tell(nodes []NodeState, end bool) bool {
 		w.Say(n.line(nodes))
 	}
 	return all
+}
+
+// sayMissing says once how an image that no registry has gets to the nodes that
+// lack it.
+func (s *Swarm) sayMissing(nodes []NodeState) {
+	var lack []NodeState
+	for _, n := range nodes {
+		if n.State == ImageMissing && n.Do == "" {
+			lack = append(lack, n)
+		}
+	}
+	if len(lack) == 0 {
+		return
+	}
+	by := ""
+	if s.Load == nil && s.Loads != "" {
+		by = s.Loads + " brings it there; or "
+	}
+	to := lack[0].Name
+	if lack[0].Addr.IsValid() {
+		to = lack[0].Addr.String()
+	}
+	each := ""
+	if len(lack) > 1 {
+		each = ", and so on for each"
+	}
+	s.sayf("The image is missing: %sby hand%s:\n  fairway image -o - | ssh %s docker load", by, each, to)
 }
 
 // line is one node of the answer; names are padded to the longest.

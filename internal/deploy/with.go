@@ -22,14 +22,18 @@ func (s *Swarm) With(ctx context.Context, p Plan, do func(context.Context) error
 		s.sayf("agents are deployed already and stay")
 		return false, do(ctx)
 	}
-	_, err = s.deploy(ctx, h, p)
-	if err == nil {
-		err = do(ctx)
-	}
-	if h.created {
+	// Deferred: agents must not stay because of a bug in do.
+	defer func() {
+		created = h.created
+		if !created {
+			return
+		}
 		if undone := s.Remove(context.WithoutCancel(ctx)); undone != nil {
 			err = errors.Join(err, fmt.Errorf("take the agents away again: %w; `fairway remove` does it, too", undone))
 		}
+	}()
+	if _, err = s.deploy(ctx, h, p); err != nil {
+		return false, err
 	}
-	return h.created, err
+	return true, do(ctx)
 }
