@@ -54,5 +54,5 @@ func (in *In) peerOfNode(n, of *fact.Node) expect.Peer {
 			return p
 		}
 	}
-	return expect.Peer{ID: n.ID, Name: n.Name, Addr: expect.VTEP(in.Snapshot, n.ID)}
+	return expect.Peer{ID: n.ID, Name: n.Name, Addr: expect.VTEP(in.Snapshot, n.ID), Control: expect.Advertised(in.Snapshot, n.ID)}
 }

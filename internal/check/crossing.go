@@ -27,9 +27,9 @@ const (
 func (in *In) overlayPeers(o *overlay) []expect.Peer {
 	var out []expect.Peer
 	for _, row := range expect.RemoteRows(in.Snapshot, o.Node, o.Net.ID) {
-		p := expect.Peer{ID: row.Node, Name: row.VTEP.String(), Addr: row.VTEP}
+		p := expect.Peer{ID: row.Node, Name: row.VTEP.String(), Addr: row.VTEP, Control: row.VTEP}
 		if row.Node != "" {
-			p.Name = in.NodeName(row.Node)
+			p.Name, p.Control = in.NodeName(row.Node), expect.Advertised(in.Snapshot, row.Node)
 		}
 		if !slices.ContainsFunc(out, func(q expect.Peer) bool { return q.Addr == p.Addr }) {
 			out = append(out, p)

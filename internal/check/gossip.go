@@ -22,6 +22,7 @@ func (in *In) addrsOf(id fact.NodeID) []netip.Addr {
 		add(n.Engine.Swarm.NodeAddr)
 	}
 	add(expect.VTEP(in.Snapshot, id))
+	add(expect.Advertised(in.Snapshot, id))
 	if n := in.Wanted.Node(id); n != nil {
 		add(n.Addr)
 	}

@@ -85,14 +85,14 @@ func (in *In) forgotten(node *fact.Node, p *pair) (lost []Evidence, known bool) 
 		}
 		p.Tasks = append(p.Tasks, tasks...)
 		lost = append(lost, Evidence{fmt.Sprintf("%s: peers of %s", node.Name, net.Name),
-			fmt.Sprintf("%s (%s) with %d %s", p.Peer.Name, p.Peer.Addr, len(tasks), plural(len(tasks), "task", "tasks")), "neither the peer nor its tasks"})
+			fmt.Sprintf("%s (%s) with %d %s", p.Peer.Name, p.Peer.Control, len(tasks), plural(len(tasks), "task", "tasks")), "neither the peer nor its tasks"})
 	}
 	return lost, known
 }
 
 // gossipKnows: the peer or one of its tasks is known.
 func gossipKnows(net *fact.EngineNetwork, p *pair, tasks []fact.TaskID) bool {
-	return slices.ContainsFunc(net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Addr }) ||
+	return slices.ContainsFunc(net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Control || g.IP == p.Peer.Addr }) ||
 		slices.ContainsFunc(net.Services, func(s fact.BelievedService) bool {
 			return slices.ContainsFunc(s.Tasks, func(t fact.BelievedTask) bool {
 				n, ok := expect.ParseTaskName(t.Name)

@@ -74,7 +74,7 @@ func seconds(f *fact.Flow) time.Duration { return f.For.Round(time.Second) }
 // flow is what a node counted of its gossip with a peer, nil where it did not.
 func (in *In) flow(node, peer string) *fact.Flow {
 	id := nodeNamed(in.Snapshot, peer)
-	a := expect.VTEP(in.Snapshot, id)
+	a := expect.Advertised(in.Snapshot, id)
 	flows := in.gossipFlows()
 	i := slices.IndexFunc(flows, func(f fact.Flow) bool { return f.Node == node && f.Peer == a && a.IsValid() })
 	if i < 0 {

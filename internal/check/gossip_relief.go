@@ -44,7 +44,7 @@ func (in *In) gossipCommands(f *fault) (confirm, relief string) {
 		open = append(open, strings.Join(rules, "\n"))
 	}
 	p := &f.Pairs[0]
-	show = append(show, fmt.Sprintf("on %s: nc -zvw2 %s %d", p.Node.Name, p.Peer.Addr, expect.GossipPort))
+	show = append(show, fmt.Sprintf("on %s: nc -zvw2 %s %d", p.Node.Name, p.Peer.Control, expect.GossipPort))
 	return strings.Join(show, "\n"), strings.Join(open, "\n") + "\nThe same with -D instead of -I takes the rules back."
 }
 

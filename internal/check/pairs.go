@@ -233,12 +233,12 @@ func (f *fault) between() string {
 	return f.Node + " and its peers " + strings.Join(names, ", ")
 }
 
-// asked returns the probes from a node to a peer's underlay address, gossip's
-// first.
+// asked returns the probes from a node to a peer's addresses, gossip's first.
 func (in *In) asked(node *fact.Node, peer *expect.Peer, what string) []fact.PeerProbe {
 	var out []fact.PeerProbe
 	for _, p := range in.Seen.Peers {
-		if p.Node == node.Name && p.Target.Addr() == peer.Addr && (what == "" || p.What == what) && p.Outcome != fact.ProbeError {
+		at := p.Target.Addr()
+		if p.Node == node.Name && (at == peer.Addr || at == peer.Control) && (what == "" || p.What == what) && p.Outcome != fact.ProbeError {
 			out = append(out, p)
 		}
 	}

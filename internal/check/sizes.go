@@ -53,8 +53,9 @@ func (in *In) rungs(node *fact.Node, peer *expect.Peer, m *fact.MTUProbe) []Evid
 	if m.ToldMTU > 0 && m.ToldBy.IsValid() {
 		out = append(out, Evidence{where, "no complaint", fmt.Sprintf("%s says that %d fit", m.ToldBy, m.ToldMTU)})
 	}
-	if link, mtu := wayTo(node, peer.Addr); link != "" && mtu < m.MTU+expect.VXLANOverhead {
-		out = append(out, Evidence{fmt.Sprintf("%s: %s towards %s", node.Name, link, peer.Name), fmt.Sprintf("mtu %d or more", m.MTU+expect.VXLANOverhead), fmt.Sprint("mtu ", mtu)})
+	full := m.MTU + expect.Overhead(peer.Addr)
+	if link, mtu := wayTo(node, peer.Addr); link != "" && mtu < full {
+		out = append(out, Evidence{fmt.Sprintf("%s: %s towards %s", node.Name, link, peer.Name), fmt.Sprintf("mtu %d or more", full), fmt.Sprint("mtu ", mtu)})
 	}
 	return out
 }

@@ -34,8 +34,7 @@ func peerUnreachable(in *In) []Finding {
 			continue
 		}
 		for _, peer := range expect.Peers(in.Snapshot, in.Scope, node) {
-			p := pair{Node: node, Peer: peer}
-			in.reach(host, &p)
+			p := in.unreached(host, node, &peer)
 			if len(p.Evidence) > 0 {
 				p.Tasks = in.runningOn(peer.ID)
 				bad = append(bad, p)
@@ -54,4 +53,16 @@ func peerUnreachable(in *In) []Finding {
 		out = append(out, f.Finding)
 	}
 	return out
+}
+
+// unreached judges the way to each of a peer's addresses, and comes back with
+// the first that does not lead there.
+func (in *In) unreached(host *fact.NetNS, node *fact.Node, peer *expect.Peer) pair {
+	for _, a := range peer.Addrs() {
+		p := pair{Node: node, Peer: peer.At(a)}
+		if in.reach(host, &p); len(p.Evidence) > 0 {
+			return p
+		}
+	}
+	return pair{Node: node, Peer: *peer}
 }

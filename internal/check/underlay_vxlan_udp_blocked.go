@@ -73,7 +73,7 @@ func vxlanBlocked(in *In) []Finding {
 func (in *In) lostOnTheWay(o *overlay, p *pair) {
 	vx := o.VXLAN()
 	gossip := in.asked(p.Node, &p.Peer, "gossip")
-	known := slices.ContainsFunc(o.Net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Addr })
+	known := slices.ContainsFunc(o.Net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Control || g.IP == p.Peer.Addr })
 	if vx == nil || !known || !in.rowsRight(o, p) {
 		return
 	}
@@ -89,7 +89,7 @@ func (in *In) lostOnTheWay(o *overlay, p *pair) {
 		in.Blind("%s: counters of %s were not sampled twice", p.Node.Name, vx.Name)
 	} else if sent != "" {
 		p.Evidence = []Evidence{
-			{fmt.Sprintf("%s → %s on %s", p.Node.Name, p.Peer.Name, o.Net.Name), "TCP connects", fmt.Sprintf("every connection times out; TCP %d of the host is open", expect.GossipPort)},
+			{fmt.Sprintf("%s → %s on %s", p.Node.Name, p.Peer.Name, o.Net.Name), "TCP connects", fmt.Sprintf("every connection times out; TCP %s of the host is open", gossip[0].Target)},
 			{fmt.Sprintf("%s: %s of %s", p.Node.Name, vx.Name, o.Net.Name), "answers to what was sent", sent}}
 	}
 }

@@ -43,10 +43,43 @@ func (l *look) deeper(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	s.Seen.Flows = append(s.Seen.Flows, data.flows...)
 	s.Seen.Flows = append(s.Seen.Flows, silence(s, &gossip, span)...)
 	s.Gaps = append(append(s.Gaps, data.gaps...), gossip.gaps...)
+	s.Gaps = append(s.Gaps, left(s, plan, span)...)
+}
+
+// left says what the datagrams and counts left out.
+func left(s *fact.Snapshot, plan expect.DataPathPlan, span time.Duration) []fact.Gap {
+	var out []fact.Gap
 	if plan.Of > plan.Pairs {
-		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindUnderlay, Class: fact.ClassUnseen,
+		out = append(out, fact.Gap{Kind: fact.KindUnderlay, Class: fact.ClassUnseen,
 			Reason: fmt.Sprintf("datagrams were sent between %d of %d pairs of nodes where connections fail", plan.Pairs, plan.Of), Do: "ask about one source with service.slot"})
 	}
+	const byHand = "`tcpdump -ni any udp port %d` on both ends, by hand"
+	if plan.IPv6 > 0 {
+		out = append(out, fact.Gap{Kind: fact.KindUnderlay, Class: fact.ClassUnsupported,
+			Reason: fmt.Sprintf("%d pairs of nodes where connections fail know each other by IPv6, and datagrams are sent and counted over IPv4 only", plan.IPv6),
+			Do:     fmt.Sprintf(byHand, expect.DataPathPort(s, &fact.Node{}))})
+	}
+	if six := overIPv6(s); span > 0 && len(six) > 0 {
+		out = append(out, fact.Gap{Kind: fact.KindUnderlay, Class: fact.ClassUnsupported,
+			Reason: fmt.Sprintf("packets of gossip are counted over IPv4 only: %s and the others know each other by IPv6", strings.Join(six, ", ")),
+			Do:     fmt.Sprintf(byHand, expect.GossipPort)})
+	}
+	return out
+}
+
+// overIPv6 names the nodes that gossip by IPv6.
+func overIPv6(s *fact.Snapshot) []string {
+	var out []string
+	if s.Wanted == nil {
+		return nil
+	}
+	for _, n := range s.Wanted.Nodes {
+		if expect.Advertised(s, n.ID).Is6() {
+			out = append(out, n.Hostname)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // watched is what watches on several nodes saw.
@@ -189,8 +222,8 @@ func silence(s *fact.Snapshot, w *watched, span time.Duration) []fact.Flow {
 	}
 	for k := range w.on {
 		for _, n := range s.Wanted.Nodes {
-			a := expect.VTEP(s, n.ID)
-			if n.Hostname == k.node || n.State != "ready" || !a.IsValid() ||
+			a := expect.Advertised(s, n.ID)
+			if n.Hostname == k.node || n.State != "ready" || !a.Is4() || // nobody looks at IPv6
 				slices.ContainsFunc(w.flows, func(f fact.Flow) bool { return f.Node == k.node && f.Peer == a }) {
 				continue
 			}

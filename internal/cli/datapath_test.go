@@ -2,9 +2,11 @@ package cli
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/facttest"
 )
@@ -51,5 +53,38 @@ func TestSilence(t *testing.T) {
 	got := silence(s, w, 3*time.Second)
 	if len(got) != 2 || got[0].In != 4 || got[1].Node != "n2" || got[1].Peer != facttest.VTEP(1) || got[1].For != 3*time.Second {
 		t.Errorf("%+v, want n1's flow, and one of nothing from n1 at n2", got)
+	}
+}
+
+func TestSilenceOverIPv6IsNotCounted(t *testing.T) {
+	s := facttest.Healthy()
+	six := netip.MustParseAddr("2001:db8::13")
+	facttest.NodeOf(s, 3).Engine.Swarm.NodeAddr = six
+	w := &watched{on: map[watchKey]bool{{"n1", 0}: true}}
+	if got := silence(s, w, time.Second); len(got) != 1 || got[0].Peer != facttest.VTEP(2) {
+		t.Errorf("%+v, want only n2 silent", got)
+	}
+	gaps := left(s, expect.DataPathPlan{IPv6: 2}, time.Second)
+	if len(gaps) != 2 || !strings.Contains(gaps[0].Reason, "2 pairs") || !strings.Contains(gaps[1].Reason, "n3") {
+		t.Errorf("%+v", gaps)
+	}
+	if gaps := left(facttest.Healthy(), expect.DataPathPlan{}, time.Second); len(gaps) != 0 {
+		t.Errorf("healthy: %+v", gaps)
+	}
+}
+
+func TestSilenceIsAtTheAdvertisedAddress(t *testing.T) {
+	s := facttest.Healthy()
+	for i := range s.Nodes {
+		net := s.Nodes[i].Engine.Network(facttest.App)
+		for k := range net.Services {
+			for n := range net.Services[k].Tasks {
+				net.Services[k].Tasks[n].HostIP = netip.AddrFrom4([4]byte{10, 88, 0, byte(11 + n)})
+			}
+		}
+	}
+	w := &watched{on: map[watchKey]bool{{"n1", 0}: true}, flows: []fact.Flow{{Node: "n1", What: "gossip", Peer: facttest.VTEP(2), Port: 7946, In: 4}}}
+	if got := silence(s, w, time.Second); len(got) != 2 || got[1].Peer != facttest.VTEP(3) {
+		t.Errorf("%+v, want n2's flow, and nothing from n3's advertised address", got)
 	}
 }

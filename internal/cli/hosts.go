@@ -42,7 +42,7 @@ func everyoneElse(s *fact.Snapshot) []host {
 	}
 	for _, n := range s.Wanted.Nodes {
 		if s.Node(n.ID) == nil {
-			out = append(out, host{id: n.ID, name: n.Hostname, addr: expect.VTEP(s, n.ID)})
+			out = append(out, host{id: n.ID, name: n.Hostname, addr: expect.HostAddr(s, n.ID)})
 		}
 	}
 	return out
@@ -84,7 +84,7 @@ func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
 		}
 	}
 	for _, p := range expect.Peers(s, sc, &fact.Node{}) {
-		r.Peers = append(r.Peers, p.Addr)
+		r.Peers = append(r.Peers, p.Addrs()...)
 	}
 	return r
 }

@@ -159,7 +159,7 @@ func (l *look) lookHereAnew(ctx context.Context, s *fact.Snapshot) {
 	if len(s.Nodes) == 0 || s.Nodes[0].Kernel != nil || agentService(s) == nil {
 		return
 	}
-	h := host{id: s.Here, name: s.Nodes[0].Name, addr: expect.VTEP(s, s.Here)}
+	h := host{id: s.Here, name: s.Nodes[0].Name, addr: expect.Advertised(s, s.Here)}
 	n, gap := l.ways.to(ctx, s, h)
 	if gap != nil {
 		return // the first look's gap says enough

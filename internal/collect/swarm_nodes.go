@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"net/netip"
+
 	"fairway/internal/fact"
 )
 
@@ -19,7 +21,16 @@ type nodeJSON struct {
 	ManagerStatus struct {
 		Leader       bool
 		Reachability string
+		Addr         string
 	}
+}
+
+// managerAddr reads a manager's address; workers have none.
+func managerAddr(bad *garbled, s string) netip.Addr {
+	if s == "" {
+		return netip.Addr{}
+	}
+	return bad.addrPort("node ManagerStatus.Addr", s).Addr()
 }
 
 func readNodes(a *answer, list *[]fact.SwarmNode) error {
@@ -37,6 +48,7 @@ func readNodes(a *answer, list *[]fact.SwarmNode) error {
 			Role: in.Spec.Role, Availability: in.Spec.Availability,
 			State: in.Status.State, Message: in.Status.Message, Addr: a.bad.addr("node Status.Addr", in.Status.Addr),
 			Leader: in.ManagerStatus.Leader, Reachability: in.ManagerStatus.Reachability,
+			ManagerAddr:   managerAddr(a.bad, in.ManagerStatus.Addr),
 			EngineVersion: in.Description.Engine.EngineVersion,
 			OS:            in.Description.Platform.OS, Arch: in.Description.Platform.Architecture,
 			Created: a.bad.time("node CreatedAt", in.CreatedAt), Updated: a.bad.time("node UpdatedAt", in.UpdatedAt),

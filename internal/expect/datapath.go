@@ -16,6 +16,9 @@ type DataPathPlan struct {
 	Probes []fact.DataPathProbe
 	// Pairs of Of suspected pairs of nodes are tried.
 	Pairs, Of int
+	// IPv6 are the suspected pairs that are not among Of, because their nodes know
+	// each other by IPv6, where datagrams are neither sent nor counted.
+	IPv6 int
 }
 
 // DataPathEach is how many suspected pairs one node takes part in at most; in a
@@ -39,6 +42,13 @@ const DataPathSmall = 128
 func DataPath(s *fact.Snapshot, sc *Scope) DataPathPlan {
 	var out DataPathPlan
 	bad, good := suspects(s)
+	bad = slices.DeleteFunc(bad, func(p nodePair) bool {
+		six := VTEP(s, p.a).Is6() || VTEP(s, p.b).Is6()
+		if six {
+			out.IPv6++
+		}
+		return six
+	})
 	if len(bad) == 0 {
 		return out
 	}

@@ -115,7 +115,7 @@ func NodeAt(s *fact.Snapshot, a netip.Addr) fact.NodeID {
 		return ""
 	}
 	for _, n := range s.Wanted.Nodes {
-		if n.Addr == a || VTEP(s, n.ID) == a {
+		if n.Addr == a || VTEP(s, n.ID) == a || Advertised(s, n.ID) == a {
 			return n.ID
 		}
 	}
@@ -168,6 +168,15 @@ func DataPathPort(s *fact.Snapshot, node *fact.Node) uint16 {
 // VXLANOverhead is what the engine leaves for VXLAN over IPv4; it leaves the
 // same over IPv6, where 70 are needed (overlay driver, all versions).
 const VXLANOverhead = 50
+
+// Overhead is what VXLAN really adds on the way to a VTEP: its own header and
+// those of Ethernet, UDP and IP.
+func Overhead(vtep netip.Addr) int {
+	if vtep.Is6() {
+		return VXLANOverhead + 20
+	}
+	return VXLANOverhead
+}
 
 // OverlayMTU is the MTU the engine gives every link of an overlay: the option
 // com.docker.network.driver.mtu (the underlay's MTU) or 1500, less 50 for VXLAN,

@@ -180,9 +180,9 @@ func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
 			continue
 		}
 		for _, p := range neighbours(node, Peers(s, sc, node)) {
-			out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Addr, GossipPort)})
+			out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Control, GossipPort)})
 			if isManager(s, node.Engine, &p) {
-				out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Addr, ManagerPort)})
+				out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Control, ManagerPort)})
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func isManager(s *fact.Snapshot, e *fact.Engine, p *Peer) bool {
 	if n := s.Wanted.Node(p.ID); n != nil {
 		return n.Role == "manager"
 	}
-	return e != nil && slices.ContainsFunc(e.Swarm.Managers, func(m netip.AddrPort) bool { return m.Addr() == p.Addr })
+	return e != nil && slices.ContainsFunc(e.Swarm.Managers, func(m netip.AddrPort) bool { return m.Addr() == p.Control })
 }
 
 // PathNodes lists the nodes that hold an end of the question, in the order of

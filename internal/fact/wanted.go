@@ -32,6 +32,9 @@ type SwarmNode struct {
 	Message string
 	// Addr is the manager's view of the node's TCP source. It is not the VTEP.
 	Addr netip.Addr
+	// ManagerAddr is where a manager says that it listens for the others: its
+	// advertised address. Not valid for workers.
+	ManagerAddr netip.Addr `json:",omitzero"`
 	// Leader and Reachability are set for managers only.
 	Leader        bool
 	Reachability  string

@@ -94,7 +94,7 @@ func wanted() *fact.Wanted {
 	w := &fact.Wanted{ClusterID: id("cluster"), DataPathPort: 4789, Networks: []fact.Network{app()}}
 	for i := 1; i <= 3; i++ {
 		w.Nodes = append(w.Nodes, fact.SwarmNode{ID: Node(i), Hostname: fmt.Sprint("n", i), Role: "manager", Availability: "active",
-			State: "ready", Addr: VTEP(i), Leader: i == 1, Reachability: "reachable", EngineVersion: "26.1.5", OS: "linux", Arch: "x86_64",
+			State: "ready", Addr: VTEP(i), ManagerAddr: VTEP(i), Leader: i == 1, Reachability: "reachable", EngineVersion: "26.1.5", OS: "linux", Arch: "x86_64",
 			Created: hourAgo, Updated: hourAgo})
 	}
 	svc := func(id fact.ServiceID, name string) fact.Service {
