@@ -34,6 +34,7 @@ type Lab struct {
 	Dir     string // state folder; every node sees it as /lab
 	Nodes   []Node
 	IPVS    bool // the kernel has IPVS: services use VIPs and the routing mesh
+	Routed  bool // a router is between the nodes
 	Created time.Time
 
 	mu      sync.Mutex

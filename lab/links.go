@@ -14,32 +14,58 @@ import (
 // addr is the underlay address of the i-th node, counted from 1.
 func addr(i int) string { return fmt.Sprintf("10.77.0.%d", 10+i) }
 
-// plug makes the namespaces and joins them: one bridge in the fab namespace, one veth to each node. Every link is born in
-// the namespaces it belongs to, so the machine's own never sees one.
+// gateway is the router's address towards every node of a routed lab; subnet is all of the underlay.
+const gateway, subnet = "10.77.0.1", "10.77.0.0/24"
+
+// flatNodes is how many nodes share one Ethernet. All namespaces of a machine count into one neighbour table of 1024 rows
+// (net.ipv4.neigh.default.gc_thresh3): n nodes on one Ethernet hold n² of them by gossip alone, and a sweep of n × n tasks
+// 2 n² more for a while. Larger labs are routed, as clouds are: then a node knows its router only.
+const flatNodes = 16
+
+// plug makes the namespaces and joins them: one fab namespace, one veth to each node. Every link is born in the namespaces
+// it belongs to, so the machine's own never sees one.
 func (l *Lab) plug(ctx context.Context) error {
-	var world, fabric strings.Builder
+	var world strings.Builder
 	f := object(l.Name, fab)
 	fmt.Fprintf(&world, "netns add %s\n", f)
-	fabric.WriteString("link set lo up\nlink add br0 type bridge\nlink set br0 up\n")
 	for i, n := range l.Nodes {
 		ns := object(l.Name, n.Name)
 		fmt.Fprintf(&world, "netns add %s\n", ns)
 		fmt.Fprintf(&world, "link add v%d netns %s type veth peer name eth0 netns %s\n", i+1, f, ns)
-		fmt.Fprintf(&fabric, "link set v%d master br0 up\n", i+1)
 	}
 	if err := ipBatch(ctx, "", world.String()); err != nil {
 		return err
 	}
-	if err := ipBatch(ctx, f, fabric.String()); err != nil {
+	if err := l.plugFabric(ctx, f); err != nil {
 		return err
 	}
 	for _, n := range l.Nodes {
 		lines := fmt.Sprintf("link set lo up\naddr add %s/24 dev eth0\nlink set eth0 up\n", n.Addr)
+		if l.Routed {
+			lines = fmt.Sprintf("link set lo up\naddr add %s/32 dev eth0\nlink set eth0 up\nroute add %s dev eth0\nroute add %s via %[2]s\n", n.Addr, gateway, subnet)
+		}
 		if err := ipBatch(ctx, object(l.Name, n.Name), lines); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// plugFabric makes the fab namespace a switch, or a router.
+func (l *Lab) plugFabric(ctx context.Context, f string) error {
+	var lines strings.Builder
+	lines.WriteString("link set lo up\nlink add br0 type bridge\nlink set br0 up\n")
+	for i, n := range l.Nodes {
+		if l.Routed {
+			fmt.Fprintf(&lines, "addr add %s/32 dev v%d\nlink set v%[2]d up\nroute add %s dev v%[2]d\n", gateway, i+1, n.Addr)
+		} else {
+			fmt.Fprintf(&lines, "link set v%d master br0 up\n", i+1)
+		}
+	}
+	if err := ipBatch(ctx, f, lines.String()); err != nil || !l.Routed {
+		return err
+	}
+	return inNetns(handle(l.Name, fab), func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) })
 }
 
 // ipBatch feeds lines to one ip process, in a namespace or, with ns empty, in the machine's own.

@@ -23,6 +23,7 @@ type Options struct {
 	Legacy       bool     // iptables-legacy inside the nodes
 	Bare         bool     // a swarm without services
 	EngineArgs   []string // further flags of every dockerd
+	Routed       bool     // a router is between the nodes, as in a cloud; with more than 16 there always is
 	Out          io.Writer
 }
 
@@ -136,7 +137,7 @@ func (o Options) plan(ctx context.Context, p *progress) (*Lab, map[string][]stri
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &Lab{Name: o.Name, Dir: dir, Created: time.Now(), IPVS: hasIPVS()}
+	l := &Lab{Name: o.Name, Dir: dir, Created: time.Now(), IPVS: hasIPVS(), Routed: o.Routed || o.Nodes > flatNodes}
 	lower := map[string][]string{}
 	for i := range o.Nodes {
 		engine := o.Engines[i%len(o.Engines)]

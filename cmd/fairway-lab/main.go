@@ -68,6 +68,7 @@ func up(name *string) *cobra.Command {
 	f.Uint32Var(&o.DataPathPort, "data-path-port", 0, "the swarm's VXLAN port (default the engine's own, 4789)")
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
 	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
+	f.BoolVar(&o.Routed, "routed", false, "put a router between the nodes, as clouds do (always with more than 16)")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
 }
