@@ -64,9 +64,16 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 
 const beforeSecond = "interrupted before the second look"
 
-// stopped notes that the operator did not let it finish.
+// stopped notes that the operator did not let it finish, also where some answer
+// only says that nobody waited for it.
 func stopped(s *fact.Snapshot, why string) *fact.Snapshot {
-	s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: why, Do: "run it again and let it finish"})
+	const again = "run it again and let it finish"
+	for i := range s.Gaps {
+		if g := &s.Gaps[i]; strings.HasSuffix(g.Reason, context.Canceled.Error()) {
+			g.Class, g.Reason, g.Do = fact.ClassInterrupted, why, again
+		}
+	}
+	s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: why, Do: again})
 	fact.Tidy(s)
 	return s
 }

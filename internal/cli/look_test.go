@@ -194,6 +194,20 @@ func TestLookStopped(t *testing.T) {
 	}
 }
 
+// TestStoppedSaysItOnce: answers that nobody waited for are no trouble of their own.
+func TestStoppedSaysItOnce(t *testing.T) {
+	s := &fact.Snapshot{Gaps: []fact.Gap{{Node: "n2", Kind: fact.KindCounters, Class: fact.ClassGarbled, Reason: "ask n2 to watch: context canceled"},
+		{Node: "n3", Kind: fact.KindNode, Class: fact.ClassUnseen, Reason: "not looked at"}}}
+	stopped(s, "interrupted")
+	said := map[string]int{}
+	for _, g := range s.Gaps {
+		said[g.Reason]++
+	}
+	if said["interrupted"] != 2 || said["not looked at"] != 1 || len(s.Gaps) != 3 {
+		t.Errorf("gaps %+v", s.Gaps)
+	}
+}
+
 func TestLookWithoutAnEngine(t *testing.T) {
 	_, err := Look(t.Context(), ask, options("unix:///nonexistent/docker.sock"), func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "docker.sock") {

@@ -61,7 +61,7 @@ func TestMissingImageIsSaidWithTheWays(t *testing.T) {
 		Tasks: []fact.Task{{ServiceID: "s", Node: "x", State: "rejected", Err: "No such image: 127.0.0.1:1/fairway:v1-0"}}}}
 	h := host{id: "x", name: "n3", addr: netip.MustParseAddr("10.77.0.13")}
 	g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.MustParseAddrPort("10.77.0.13:9747"), syscall.ECONNREFUSED)
-	for _, way := range []string{"`fairway deploy --load ssh`", "--with-agents does with --ssh 'user@{addr}'", "ssh 10.77.0.13 docker load"} {
+	for _, way := range []string{"`fairway deploy --load ssh`", "so does --with-agents with --ssh 'user@{addr}'", "ssh NODE docker load"} {
 		if !strings.Contains(g.Do, way) {
 			t.Errorf("%q is not in %s → %s", way, g.Reason, g.Do)
 		}

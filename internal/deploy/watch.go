@@ -178,7 +178,7 @@ func (s *Swarm) sayMissing(nodes []NodeState) {
 	}
 	by := ""
 	if s.Load == nil && s.Loads != "" {
-		by = s.Loads + " brings it there; or "
+		by = s.Loads + " brings it there;\nor "
 	}
 	to := lack[0].Name
 	if lack[0].Addr.IsValid() {

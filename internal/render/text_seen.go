@@ -282,6 +282,7 @@ func (t *text) gaps() {
 		}
 		return says, strings.TrimPrefix(g.Node+": "+g.What, ": "), false
 	}) {
+		slices.Sort(g.about)
 		label := some(g.about) + ": "
 		if strings.HasPrefix(g.says, g.about[0]+" ") {
 			label = ""
