@@ -16,11 +16,16 @@ var arrows = map[string][]string{
 	"internal/expect":   {"internal/fact"},
 	"internal/check":    {"internal/fact", "internal/expect"},
 	"internal/netns":    {},
-	"internal/collect":  {"internal/fact", "internal/netns"},
-	"internal/probe":    {"internal/fact"},
-	"internal/fleet":    {"internal/fact"},
-	"internal/deploy":   {"internal/fact", "internal/fleet"},
-	"internal/render":   {"internal/fact", "internal/check"},
+	"internal/collect":  {"internal/fact", "internal/netns", "internal/collect/ipvs", "internal/collect/ipt", "internal/collect/nft"},
+	// Decoders of the kernel's answers, each with its fuzz target.
+	"internal/collect/ipvs": {"internal/fact"},
+	"internal/collect/xt":   {"internal/fact"},
+	"internal/collect/ipt":  {"internal/fact", "internal/collect/xt"},
+	"internal/collect/nft":  {"internal/fact", "internal/collect/xt"},
+	"internal/probe":        {"internal/fact"},
+	"internal/fleet":        {"internal/fact"},
+	"internal/deploy":       {"internal/fact", "internal/fleet"},
+	"internal/render":       {"internal/fact", "internal/check"},
 	"internal/cli": {"internal/fact", "internal/expect", "internal/check", "internal/netns", "internal/collect",
 		"internal/probe", "internal/render", "internal/fleet", "internal/deploy"},
 	"cmd/fairway":     {"internal/cli"},
@@ -36,9 +41,13 @@ var forbidden = map[string][]string{
 	"internal/check":  {"os", "net", "log", "log/slog", "os/exec", "net/http", "syscall"},
 	"internal/render": {"net", "log", "log/slog", "os/exec", "net/http", "syscall"},
 	// Nothing that runs on the diagnosed host executes a program.
-	"internal/collect": {"os/exec"},
-	"internal/probe":   {"os/exec"},
-	"internal/netns":   {"os/exec"},
+	"internal/collect":      {"os/exec"},
+	"internal/collect/ipvs": {"os/exec"},
+	"internal/collect/xt":   {"os/exec"},
+	"internal/collect/ipt":  {"os/exec"},
+	"internal/collect/nft":  {"os/exec"},
+	"internal/probe":        {"os/exec"},
+	"internal/netns":        {"os/exec"},
 }
 
 // vague names say nothing of what a package knows.
