@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -44,6 +45,7 @@ func root() *cobra.Command {
 
 func up(name *string) *cobra.Command {
 	o := lab.Options{Out: os.Stderr}
+	ssh := false
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a lab; removes an earlier one of that name",
@@ -53,6 +55,11 @@ func up(name *string) *cobra.Command {
 			l, err := lab.Up(cmd.Context(), o)
 			if err != nil {
 				return err
+			}
+			if ssh {
+				if err := l.StartSSH(cmd.Context(), l.Nodes[0].Name); err != nil {
+					return err
+				}
 			}
 			fmt.Printf("Lab %s is up. Next:\n", l.Name)
 			self := "fairway-lab --name " + l.Name
@@ -69,6 +76,7 @@ func up(name *string) *cobra.Command {
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
 	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
 	f.BoolVar(&o.Routed, "routed", false, "put a router between the nodes, as clouds do (always with more than 16)")
+	f.BoolVar(&ssh, "ssh", false, "an sshd in every node, which root of the first node may log in to")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
 }
@@ -103,6 +111,7 @@ func execute(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			x.Env = environment(os.Environ(), x.Env)
 			x.Stdin, x.Stdout, x.Stderr = os.Stdin, os.Stdout, os.Stderr
 			return x.Run()
 		},
@@ -111,6 +120,9 @@ func execute(name *string) *cobra.Command {
 	c.Flags().SetInterspersed(false)
 	return c
 }
+
+// environment is the caller's own, but for what a node sets: its PATH, HOME and TERM.
+func environment(own, node []string) []string { return slices.Concat(own, node) }
 
 func status(name *string) *cobra.Command {
 	return &cobra.Command{
