@@ -20,7 +20,7 @@ var UnderlayPeerUnreachable = &Check{
 		Relief:  "Bring the link, the route or the node back; everything else follows within seconds.",
 		Fix:     "Find out why it went: persistent network configuration, cabling, switch, power.",
 	},
-	Needs:   []fact.Kind{fact.KindLinks, fact.KindRoutes, fact.KindNeighbours, fact.KindUnderlay},
+	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindRoutes, fact.KindNeighbours, fact.KindUnderlay},
 	Because: []string{"duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
 	Run:     peerUnreachable,
 }
@@ -32,6 +32,9 @@ func peerUnreachable(in *In) []Finding {
 		if host == nil || !in.Can(node, host.Name, fact.KindLinks, fact.KindRoutes, fact.KindNeighbours) {
 			in.Blind("%s: the host's namespace was not seen", node.Name)
 			continue
+		}
+		if node.Engine != nil {
+			in.Can(node, "", fact.KindNetworks) // who tells where overlay packets go
 		}
 		for _, peer := range expect.Peers(in.Snapshot, in.Scope, node) {
 			p := in.unreached(host, node, &peer)

@@ -32,7 +32,7 @@ func cutOff(s *fact.Snapshot, i, k int) {
 // forgetGossip takes node k out of what node i's engine believes.
 func forgetGossip(s *fact.Snapshot, i, k int) {
 	net := facttest.NodeOf(s, i).Engine.Network(facttest.App)
-	net.Peers = slices.DeleteFunc(net.Peers, func(p fact.Peer) bool { return p.IP == facttest.VTEP(k) })
+	net.Peers = slices.DeleteFunc(net.Peers, func(p fact.Peer) bool { return p.IP == facttest.VTEP(k) || p.IP == facttest.Control(k) })
 	for n := range net.Services {
 		svc := &net.Services[n]
 		svc.Tasks = slices.DeleteFunc(svc.Tasks, func(t fact.BelievedTask) bool { return t.HostIP == facttest.VTEP(k) })

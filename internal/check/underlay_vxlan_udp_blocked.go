@@ -68,12 +68,25 @@ func vxlanBlocked(in *In) []Finding {
 	return out
 }
 
+// gossipOf is what a peer's gossip port said, and whether the engine counts it
+// among its peers. Without the managers nobody knows which peer an address of
+// overlay packets belongs to, where gossip has another: then all of them count.
+func (in *In) gossipOf(o *overlay, p *pair) (probes []fact.PeerProbe, known bool) {
+	known = slices.ContainsFunc(o.Net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Control || g.IP == p.Peer.Addr })
+	if known || p.Peer.ID != "" {
+		return in.asked(p.Node, &p.Peer, "gossip"), known
+	}
+	for _, g := range o.Net.Peers {
+		probes = append(probes, in.asked(p.Node, &expect.Peer{Addr: g.IP}, "gossip")...)
+	}
+	return probes, len(probes) > 0
+}
+
 // lostOnTheWay adds evidence if all that this node holds for the peer is right,
 // the peer's host answers, and the vxlan link did send.
 func (in *In) lostOnTheWay(o *overlay, p *pair) {
 	vx := o.VXLAN()
-	gossip := in.asked(p.Node, &p.Peer, "gossip")
-	known := slices.ContainsFunc(o.Net.Peers, func(g fact.Peer) bool { return g.IP == p.Peer.Control || g.IP == p.Peer.Addr })
+	gossip, known := in.gossipOf(o, p)
 	if vx == nil || !known || !in.rowsRight(o, p) {
 		return
 	}
@@ -81,7 +94,7 @@ func (in *In) lostOnTheWay(o *overlay, p *pair) {
 		in.Blind("%s: TCP %d of %s was not tried", p.Node.Name, expect.GossipPort, p.Peer.Name)
 		return
 	}
-	if gossip[0].Outcome != fact.Open {
+	if outcomes(gossip, fact.Open) < len(gossip) {
 		return
 	}
 	sent, ok := o.sent(vx)

@@ -18,7 +18,8 @@ type Peer struct {
 	// Addr is where overlay packets to it go (its VTEP).
 	Addr netip.Addr
 	// Control is where its gossip and, on a manager, the Swarm's API listen. It
-	// differs from Addr where nodes joined with --data-path-addr.
+	// differs from Addr where nodes joined with --data-path-addr, and is not valid
+	// where nobody can tell.
 	Control netip.Addr
 }
 
@@ -55,7 +56,10 @@ func Peers(s *fact.Snapshot, sc *Scope, node *fact.Node) []Peer {
 	}
 	if s.Wanted == nil {
 		for _, a := range gossiped(node.Engine, sc) {
-			add(NodeAt(s, a), a, a)
+			add("", a, a)
+		}
+		for _, a := range tunnelled(node.Engine, sc) {
+			add("", a, netip.Addr{})
 		}
 	} else {
 		for _, id := range restless(s, sc) {
@@ -102,6 +106,28 @@ func gossiped(e *fact.Engine, sc *Scope) []netip.Addr {
 	}
 	for _, m := range e.Swarm.Managers {
 		out = append(out, m.Addr())
+	}
+	return out
+}
+
+// tunnelled lists the addresses to which an engine sends overlay packets of the
+// question.
+func tunnelled(e *fact.Engine, sc *Scope) []netip.Addr {
+	if e == nil {
+		return nil
+	}
+	var out []netip.Addr
+	for _, n := range e.Networks {
+		if len(sc.Networks) > 0 && !slices.Contains(sc.Networks, n.ID) {
+			continue
+		}
+		for _, svc := range n.Services {
+			for _, t := range svc.Tasks {
+				if t.HostIP.IsValid() && !slices.Contains(out, t.HostIP) {
+					out = append(out, t.HostIP)
+				}
+			}
+		}
 	}
 	return out
 }

@@ -180,6 +180,9 @@ func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
 			continue
 		}
 		for _, p := range neighbours(node, Peers(s, sc, node)) {
+			if !p.Control.IsValid() {
+				continue
+			}
 			out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "gossip", Target: netip.AddrPortFrom(p.Control, GossipPort)})
 			if isManager(s, node.Engine, &p) {
 				out = append(out, fact.PeerProbe{Node: node.Name, Peer: p.ID, What: "manager", Target: netip.AddrPortFrom(p.Control, ManagerPort)})
