@@ -41,7 +41,8 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 	k.Features = features(root, modules)
 
 	todo, gaps := req.spaces()
-	gate := modules.diagnosis()
+	gate := gates{diagGate: modules.diagnosis()}
+	gate.ipvs, gate.noIPVS = balancing(root)
 	each(len(todo), readers, func(i int) {
 		s := &todo[i]
 		s.req, s.gate = &req, gate

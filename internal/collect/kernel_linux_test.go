@@ -110,7 +110,7 @@ func TestV6OnlyAndBothWaysOfReadingSockets(t *testing.T) {
 		var out []fact.Socket
 		for i := range todo {
 			s := &todo[i]
-			s.req, s.gate = &req, gate
+			s.req, s.gate = &req, gates{diagGate: gate}
 			if s.held.Name != sandbox {
 				s.at.Close()
 				continue

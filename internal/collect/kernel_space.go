@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	generic "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -20,7 +21,7 @@ import (
 // open; everything else works from outside.
 type space struct {
 	req  *KernelRequest
-	gate diagGate
+	gate gates
 	at   *netns.NS
 	held fact.NetNS
 	gaps []fact.Gap
@@ -28,9 +29,19 @@ type space struct {
 	gone bool
 
 	rt    *netlink.Handle
-	diag  *diagConn // nil where the gate is shut
-	ctl   int       // a socket for ethtool, -1 for none
+	diag  *diagConn     // nil where the gate is shut
+	vs    *generic.Conn // nil where IPVS has nothing to tell
+	vsErr error         // why it could not be opened
+	ctl   int           // a socket for ethtool, -1 for none
 	texts map[string]text
+}
+
+// gates say what may be asked of this kernel without loading a module.
+type gates struct {
+	diagGate
+	// ipvs is the number of its family, 0 without; noIPVS says why it is not known.
+	ipvs   uint16
+	noIPVS error
 }
 
 // text is a file of /proc as it was read inside.
@@ -56,6 +67,7 @@ func (s *space) read(ctx context.Context) {
 	s.step(ctx, fact.KindSockets, "read sockets", s.readSockets)
 	s.step(ctx, fact.KindSysctls, "read sysctls", s.readSysctls)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+	s.step(ctx, fact.KindIPVS, "read IPVS", s.readIPVS)
 	if s.held.Role == fact.RoleHost {
 		s.step(ctx, fact.KindRoutes, "look up routes to peers", s.lookUpPeers)
 		s.step(ctx, fact.KindOffload, "read offload features", s.readOffload)
@@ -91,6 +103,7 @@ func (s *space) open(all bool) bool {
 			}
 		}
 		s.slurp(s.gate.files()...)
+		s.openIPVS()
 		if s.held.Role == fact.RoleHost {
 			s.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		}
@@ -112,6 +125,9 @@ func (s *space) close() {
 	}
 	if s.diag != nil {
 		s.diag.close()
+	}
+	if s.vs != nil {
+		s.vs.Close()
 	}
 	if s.ctl >= 0 {
 		unix.Close(s.ctl)

@@ -1,0 +1,91 @@
+//go:build linux
+
+package collect
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"fairway/internal/collect/ipvs"
+	"fairway/internal/fact"
+)
+
+// procIPVS is there exactly where the kernel has IPVS, and anybody may read it.
+const procIPVS = procNet + "ip_vs"
+
+// balancing returns the number of the kernel's IPVS family; 0 without IPVS, and
+// then nothing was asked that could load it.
+func balancing(root fs.FS) (uint16, error) {
+	if !exists(root, "proc/net/ip_vs") {
+		return 0, nil
+	}
+	c, err := ipvs.Dial(answerWithin)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	var family uint16
+	err = safely(func() (err error) { family, err = ipvs.Family(c); return err })
+	if err == nil && family == 0 {
+		err = fmt.Errorf("the kernel has IPVS and no netlink family for it: %w", errors.ErrUnsupported)
+	}
+	return family, err
+}
+
+// openIPVS makes the socket where there may be something to ask about: in the
+// balancers' namespaces always, elsewhere where the kernel's own table has a
+// row. It must run inside.
+func (s *space) openIPVS() {
+	if s.held.Role == fact.RoleOverlay {
+		return // nothing is balanced there
+	}
+	s.slurp(procIPVS)
+	t := s.texts[procIPVS]
+	if s.gate.ipvs == 0 || t.err != nil || !s.balances() && !anyService(t.data) {
+		return
+	}
+	s.vs, s.vsErr = ipvs.Dial(answerWithin)
+}
+
+// balances: the engine makes these namespaces for nothing else (18.09 and later).
+func (s *space) balances() bool {
+	return s.held.Role == fact.RoleLB || s.held.Role == fact.RoleIngress
+}
+
+// readIPVS fills the virtual services.
+func (s *space) readIPVS() error {
+	t, asked := s.texts[procIPVS]
+	switch {
+	case !asked:
+		return nil
+	case errors.Is(t.err, fs.ErrNotExist):
+		return nil // the feature ip_vs tells
+	case t.err != nil:
+		return t.err
+	case !s.balances() && !anyService(t.data):
+		s.held.IPVS = &fact.IPVS{Version: versionOf(t.data)}
+		return nil
+	case s.vs == nil:
+		return cmp.Or(s.gate.noIPVS, s.vsErr)
+	}
+	v, err := ipvs.Read(s.vs, s.gate.ipvs)
+	if errors.Is(err, ipvs.ErrTorn) {
+		err = errors.Join(errTorn, err)
+	}
+	s.held.IPVS = v
+	return err
+}
+
+// anyService reports whether /proc/net/ip_vs has more than its three lines of
+// heading: a service's row begins with FWM, TCP, UDP or SCTP.
+func anyService(table []byte) bool { return bytes.Count(table, []byte("\n")) > 3 }
+
+// versionOf reads "IP Virtual Server version 1.2.1 (size=4096)".
+func versionOf(table []byte) string {
+	_, rest, _ := bytes.Cut(table[:min(len(table), 256)], []byte("version "))
+	version, _, _ := bytes.Cut(rest, []byte(" "))
+	return string(version)
+}
