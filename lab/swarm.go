@@ -72,8 +72,12 @@ func (l *Lab) join(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	_, err = api.SwarmInit(ctx, client.SwarmInitOptions{
-		ListenAddr: "0.0.0.0:2377", AdvertiseAddr: l.Nodes[0].Addr, DataPathPort: o.DataPathPort})
+	dataPath, err := l.dataPath(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = api.SwarmInit(ctx, client.SwarmInitOptions{ListenAddr: "0.0.0.0:2377", AdvertiseAddr: l.Nodes[0].Addr,
+		DataPathPort: o.DataPathPort, DataPathAddr: dataPath[l.Nodes[0].Name]})
 	if err != nil {
 		return fmt.Errorf("start the swarm on n1: %w", err)
 	}
@@ -84,22 +88,38 @@ func (l *Lab) join(ctx context.Context, o Options) error {
 	var workers errgroup.Group
 	for _, n := range l.Nodes[1:] {
 		if n.Manager {
-			if err := l.joinNode(ctx, n, sw.Swarm.JoinTokens.Manager); err != nil {
+			if err := l.joinNode(ctx, n, dataPath[n.Name], sw.Swarm.JoinTokens.Manager); err != nil {
 				return err
 			}
 			continue
 		}
-		workers.Go(func() error { return l.joinNode(ctx, n, sw.Swarm.JoinTokens.Worker) })
+		workers.Go(func() error { return l.joinNode(ctx, n, dataPath[n.Name], sw.Swarm.JoinTokens.Worker) })
 	}
 	return workers.Wait()
 }
 
-func (l *Lab) joinNode(ctx context.Context, n Node, token string) error {
+// dataPath gives every node a second address, where the lab wants overlay packets to have one of their own: 10.88.… beside
+// 10.77.…, on the same link.
+func (l *Lab) dataPath(ctx context.Context, o Options) (map[string]string, error) {
+	addrs := map[string]string{}
+	if !o.DataPathAddrs {
+		return addrs, nil
+	}
+	for _, n := range l.Nodes {
+		addrs[n.Name] = strings.Replace(n.Addr, "10.77.", "10.88.", 1)
+		if _, err := l.Exec(ctx, n.Name, "ip", "addr", "add", addrs[n.Name]+"/24", "dev", "eth0"); err != nil {
+			return nil, err
+		}
+	}
+	return addrs, nil
+}
+
+func (l *Lab) joinNode(ctx context.Context, n Node, dataPath, token string) error {
 	api, err := l.API(n.Name)
 	if err != nil {
 		return err
 	}
-	_, err = api.SwarmJoin(ctx, client.SwarmJoinOptions{ListenAddr: "0.0.0.0:2377", AdvertiseAddr: n.Addr,
+	_, err = api.SwarmJoin(ctx, client.SwarmJoinOptions{ListenAddr: "0.0.0.0:2377", AdvertiseAddr: n.Addr, DataPathAddr: dataPath,
 		RemoteAddrs: []string{l.Nodes[0].Addr + ":2377"}, JoinToken: token})
 	if err != nil {
 		return fmt.Errorf("join %s to the swarm: %w", n.Name, err)

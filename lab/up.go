@@ -24,7 +24,9 @@ type Options struct {
 	Bare         bool     // a swarm without services
 	EngineArgs   []string // further flags of every dockerd
 	Routed       bool     // a router is between the nodes, as in a cloud; with more than 16 there always is
-	Out          io.Writer
+	// DataPathAddrs gives every node a second address, for overlay packets alone (--data-path-addr); not in a routed lab.
+	DataPathAddrs bool
+	Out           io.Writer
 }
 
 func (o *Options) check() error {
@@ -39,6 +41,9 @@ func (o *Options) check() error {
 	}
 	if o.Managers < 1 || o.Managers > o.Nodes {
 		return fmt.Errorf("%d managers of %d nodes: not possible", o.Managers, o.Nodes)
+	}
+	if o.DataPathAddrs && (o.Routed || o.Nodes > flatNodes) {
+		return errors.New("a routed lab leads to one address of each node: --data-path-addr is not possible")
 	}
 	if len(o.Engines) == 0 {
 		return errors.New("no engine chosen")
