@@ -257,28 +257,6 @@ func (k *Kernel) Feature(name string) *Feature {
 	return find(k.Features, func(f *Feature) bool { return f.Name == name })
 }
 
-// Later puts second readings of counters beside the first ones. A counter whose
-// namespace or link is gone keeps its first reading.
-func (k *Kernel) Later(list []SpaceCounters) {
-	type key struct{ link, name string }
-	for _, again := range list {
-		ns := k.Named(again.NetNS)
-		if ns == nil || ns.Inode != again.Inode {
-			continue
-		}
-		at := make(map[key]uint64, len(again.Counters))
-		for _, c := range again.Counters {
-			at[key{c.Link, c.Name}] = c.Before
-		}
-		for i := range ns.Counters {
-			c := &ns.Counters[i]
-			if v, ok := at[key{c.Link, c.Name}]; ok {
-				c.After, c.Twice = v, true
-			}
-		}
-	}
-}
-
 // Host returns the namespace the engine runs in, or nil.
 func (k *Kernel) Host() *NetNS {
 	if k == nil {
