@@ -26,19 +26,23 @@ type TaskName struct {
 // look-up. Service and network names may contain dots, so it looks from the
 // right for a task ID behind a slot.
 func ParseTaskName(name string) (TaskName, bool) {
-	seg := strings.Split(strings.TrimSuffix(name, "."), ".")
-	for i := len(seg) - 1; i >= 2; i-- {
-		if !isSwarmID(seg[i]) || !isSlot(seg[i-1]) {
-			continue
+	name = strings.TrimSuffix(name, ".")
+	for end := len(name); ; { // no Split: this is asked for every row of every node
+		id := strings.LastIndexByte(name[:end], '.')
+		slot := strings.LastIndexByte(name[:max(id, 0)], '.')
+		if slot < 0 {
+			return TaskName{}, false
 		}
-		return TaskName{
-			Service: strings.Join(seg[:i-1], "."),
-			Slot:    seg[i-1],
-			Task:    fact.TaskID(seg[i]),
-			Network: strings.Join(seg[i+1:], "."),
-		}, true
+		if isSwarmID(name[id+1:end]) && isSlot(name[slot+1:id]) {
+			return TaskName{
+				Service: name[:slot],
+				Slot:    name[slot+1 : id],
+				Task:    fact.TaskID(name[id+1 : end]),
+				Network: strings.TrimPrefix(name[end:], "."),
+			}, true
+		}
+		end = id
 	}
-	return TaskName{}, false
 }
 
 // NameOf is the name the engine gives the task's endpoint.

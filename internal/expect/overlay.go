@@ -2,6 +2,7 @@ package expect
 
 import (
 	"net/netip"
+	"slices"
 
 	"fairway/internal/fact"
 )
@@ -78,8 +79,9 @@ func isLocal(net *fact.EngineNetwork, t fact.BelievedTask) bool {
 // any engine believes; the managers' view of the node's address when no engine
 // says. The zero Addr when nobody knows.
 func VTEP(s *fact.Snapshot, id fact.NodeID) netip.Addr {
+	tasks := tasksOn(s, id)
 	for i := range s.Nodes {
-		if a := believedVTEP(s, s.Nodes[i].Engine, id); a.IsValid() {
+		if a := believedVTEP(s.Nodes[i].Engine, tasks); a.IsValid() {
 			return a
 		}
 	}
@@ -92,15 +94,31 @@ func VTEP(s *fact.Snapshot, id fact.NodeID) netip.Addr {
 	return netip.Addr{}
 }
 
-func believedVTEP(s *fact.Snapshot, e *fact.Engine, id fact.NodeID) netip.Addr {
-	if e == nil {
+func tasksOn(s *fact.Snapshot, id fact.NodeID) []fact.TaskID {
+	if s.Wanted == nil {
+		return nil
+	}
+	var out []fact.TaskID
+	for i := range s.Wanted.Tasks {
+		if t := &s.Wanted.Tasks[i]; t.Node == id {
+			out = append(out, t.ID)
+		}
+	}
+	return out
+}
+
+// believedVTEP is where an engine believes that one of these tasks is.
+func believedVTEP(e *fact.Engine, tasks []fact.TaskID) netip.Addr {
+	if e == nil || len(tasks) == 0 {
 		return netip.Addr{}
 	}
-	for _, net := range e.Networks {
-		for _, svc := range net.Services {
-			for _, t := range svc.Tasks {
-				n, ok := ParseTaskName(t.Name)
-				if task := s.Wanted.Task(n.Task); ok && task != nil && task.Node == id && t.HostIP.IsValid() {
+	for i := range e.Networks {
+		for k := range e.Networks[i].Services {
+			for _, t := range e.Networks[i].Services[k].Tasks {
+				if !t.HostIP.IsValid() {
+					continue
+				}
+				if n, ok := ParseTaskName(t.Name); ok && slices.Contains(tasks, n.Task) {
 					return t.HostIP
 				}
 			}
