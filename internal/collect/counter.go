@@ -11,8 +11,11 @@ import (
 	"fairway/internal/fact"
 )
 
-// countersKept are the counters of /proc/net/{snmp,netstat} that tell causes
-// apart, by the kernel's names.
+// countersKept are the counters of /proc/net/{snmp,netstat,stat/*} that tell
+// causes apart, by the kernel's names. Those of nf_conntrack count connections
+// or packets that were not let in: clashres (Linux 5.9) and insert_failed are two
+// packets that raced to open one connection, drop a full table or no memory,
+// early_drop an unanswered connection thrown out for a new one.
 var countersKept = map[string]bool{
 	"Icmp.InDestUnreachs":           true,
 	"Icmp.OutDestUnreachs":          true,
@@ -52,6 +55,7 @@ var countersKept = map[string]bool{
 	"Udp.SndbufErrors":              true,
 	"arp_cache.table_fulls":         true,
 	"arp_cache.unresolved_discards": true,
+	"nf_conntrack.clashres":         true,
 	"nf_conntrack.drop":             true,
 	"nf_conntrack.early_drop":       true,
 	"nf_conntrack.insert_failed":    true,

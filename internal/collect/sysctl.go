@@ -19,6 +19,7 @@ import (
 var (
 	sysctlsAll = []string{
 		"net.core.somaxconn",
+		"net.ipv4.conf.all.arp_announce",
 		"net.ipv4.conf.all.arp_ignore",
 		"net.ipv4.conf.all.rp_filter",
 		"net.ipv4.icmp_echo_ignore_all",
@@ -34,23 +35,29 @@ var (
 		"net.bridge.bridge-nf-call-ip6tables",
 		"net.bridge.bridge-nf-call-iptables",
 		"net.ipv4.conf.all.forwarding",
+		"net.ipv4.conf.all.route_localnet",
 		"net.ipv4.ip_no_pmtu_disc",
 		"net.ipv4.neigh.default.gc_thresh1",
 		"net.ipv4.neigh.default.gc_thresh2",
 		"net.ipv4.neigh.default.gc_thresh3",
 		"net.ipv4.tcp_mtu_probing",
 		"net.ipv4.tcp_syncookies",
+		"net.ipv6.conf.all.forwarding",
+		"net.netfilter.nf_conntrack_buckets",
 		"net.netfilter.nf_conntrack_tcp_be_liberal",
+		"net.netfilter.nf_conntrack_tcp_timeout_established",
 	}
-	// sysctlsVS tune IPVS; their values count where the balancer is.
+	// sysctlsVS tune IPVS and conntrack; their values count where the balancer is.
 	sysctlsVS = []string{
 		"net.ipv4.vs.conn_reuse_mode",
 		"net.ipv4.vs.conntrack",
 		"net.ipv4.vs.expire_nodest_conn",
 		"net.ipv4.vs.expire_quiescent_template",
+		"net.ipv4.vs.sloppy_tcp",
+		"net.netfilter.nf_conntrack_tcp_be_liberal",
 	}
 	// sysctlsLink are read below net.ipv4.conf for each interface that matters.
-	sysctlsLink = []string{"arp_ignore", "forwarding", "route_localnet", "rp_filter"}
+	sysctlsLink = []string{"arp_announce", "arp_ignore", "forwarding", "route_localnet", "rp_filter"}
 )
 
 const procSys = "/proc/sys/"
