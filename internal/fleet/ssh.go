@@ -69,9 +69,9 @@ func (s *SSH) arrive(ctx context.Context, host string, addr netip.Addr) (target,
 const shellMeans = " \t\n'\"`$;&|<>\\"
 
 // upload is what the far shell does: it says what machine it is, stores what
-// comes, and says under which name and with what hash. No name of ours is in
-// it, so there is nothing to quote.
-const upload = `set -eu; umask 077; f=$(mktemp "${TMPDIR:-/tmp}/fairway.XXXXXXXX"); trap 'rm -f "$f"' EXIT; cat >"$f"; chmod 700 "$f"; h=$(sha256sum "$f"); trap - EXIT; echo "$(uname -m) ${h%% *} $f"`
+// comes, and says under which name and with what hash; where nobody listens any
+// more it keeps nothing. No name of ours is in it, so there is nothing to quote.
+const upload = `set -eu; umask 077; f=$(mktemp "${TMPDIR:-/tmp}/fairway.XXXXXXXX"); trap 'rm -f "$f"' EXIT; trap 'exit 1' HUP INT TERM PIPE; cat >"$f"; chmod 700 "$f"; h=$(sha256sum "$f"); echo "$(uname -m) ${h%% *} $f"; trap - EXIT`
 
 // copy puts the program on the node and returns its path there.
 func (s *SSH) copy(ctx context.Context, target string) (string, error) {
@@ -81,10 +81,14 @@ func (s *SSH) copy(ctx context.Context, target string) (string, error) {
 	cmd.Stdin = bytes.NewReader(s.Program)
 	var out, errs tail
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	words := strings.Fields(out.String())
+	if err != nil && len(words) == 3 && !strings.ContainsAny(words[2], shellMeans) {
+		s.forget(target, words[2]) // stopped after it was stored
+	}
+	if err != nil {
 		return "", errs.because(err)
 	}
-	words := strings.Fields(out.String())
 	if len(words) != 3 || strings.ContainsAny(words[2], "'\"`$;&|<>\\") {
 		return "", fmt.Errorf("copy the program there: it answers %q", out.String())
 	}
@@ -146,6 +150,9 @@ func (s *SSH) Once(ctx context.Context, host string, addr netip.Addr, args ...st
 	var errs tail
 	cmd.Stderr = &errs
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			s.forget(target, file) // perhaps no shell there had begun
+		}
 		return fmt.Errorf("run fairway on %s by ssh as %s: %w", host, target, errs.because(err))
 	}
 	return nil
@@ -153,7 +160,7 @@ func (s *SSH) Once(ctx context.Context, host string, addr netip.Addr, args ...st
 
 // forget removes a copy that is not used.
 func (s *SSH) forget(target, file string) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = s.command(ctx, target, "rm -f "+file).Run() // nothing better can be done
 }

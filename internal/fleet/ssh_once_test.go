@@ -1,11 +1,13 @@
 package fleet
 
 import (
+	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSSHRunsTheProgramOnce(t *testing.T) {
@@ -31,5 +33,30 @@ func TestSSHRunsTheProgramOnce(t *testing.T) {
 		if err := s.Once(t.Context(), "n2", addr, bad); err == nil || !strings.Contains(err.Error(), "quoted") {
 			t.Errorf("argument %q: got %v", bad, err)
 		}
+	}
+}
+
+// TestSSHStoppedHalfWayLeavesNothing: the operator's Ctrl-C ends the ssh client at
+// any moment, and the far shell may not even have begun.
+func TestSSHStoppedHalfWayLeavesNothing(t *testing.T) {
+	const far = `for a; do :; done; case $a in `
+	for name, script := range map[string]string{
+		"while it copies":       far + `set*) sh -c "$a" | true; exit 255;; esac; exec sh -c "$a"`,
+		"when it is stored":     far + `set*) sh -c "$a"; exit 255;; esac; exec sh -c "$a"`,
+		"before it is executed": far + `trap*) sleep 60;; esac; exec sh -c "$a"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("TMPDIR", dir)
+			s := &SSH{Target: "ops@{addr}", Client: client(t, script), Arch: arch(t), Program: []byte("#!/bin/sh\n")}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			if err := s.Once(ctx, "n2", netip.MustParseAddr("10.77.0.12"), "image"); err == nil {
+				t.Error("no error")
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "fairway.*")); len(left) != 0 {
+				t.Errorf("left there: %v", left)
+			}
+		})
 	}
 }
