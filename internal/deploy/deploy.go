@@ -110,6 +110,7 @@ func (s *Swarm) apply(ctx context.Context, h *held, p Plan) (err error) {
 		s.sayf("the agents run with keys that could not be kept: run `fairway deploy --rotate` when that is solved")
 		return err
 	}
+	s.sayf("kept the key to the agents in %s", h.folder)
 	return s.dropSecrets(ctx, h.others(g))
 }
 

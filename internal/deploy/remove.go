@@ -50,19 +50,26 @@ func (s *Swarm) remove(ctx context.Context, h *held) error {
 			s.sayf("removed the key in %s", h.folder)
 		}
 	}
+	if image := h.image(); strings.HasPrefix(image, nowhere+":") {
+		s.sayf("the image stays where it was loaded; to remove it there:\n  docker image rm %s", image)
+	}
 	if !did {
 		s.Say("no agents are deployed, nothing to remove")
 	}
 	return nil
 }
 
+// image is what the service runs; empty when there is none.
+func (h *held) image() string {
+	if h.service == nil || h.service.Spec.TaskTemplate.ContainerSpec == nil {
+		return ""
+	}
+	return h.service.Spec.TaskTemplate.ContainerSpec.Image
+}
+
 // removeService ends the service and waits for its tasks, but not for those on
 // nodes that nobody hears from.
 func (s *Swarm) removeService(ctx context.Context, h *held) error {
-	image := ""
-	if c := h.service.Spec.TaskTemplate.ContainerSpec; c != nil {
-		image = c.Image
-	}
 	bounded, cancel := s.limited(ctx)
 	defer cancel()
 	if _, err := s.API.ServiceRemove(bounded, h.service.ID, client.ServiceRemoveOptions{}); err != nil && !gone(err) {
@@ -75,9 +82,6 @@ func (s *Swarm) removeService(ctx context.Context, h *held) error {
 	}
 	for _, n := range left {
 		s.sayf("%s: %s; an agent there ends when the node is back", n.Name, n.String())
-	}
-	if strings.HasPrefix(image, nowhere+":") {
-		s.sayf("the image stays where it was loaded: `docker image rm %s` there", image)
 	}
 	return nil
 }
