@@ -90,16 +90,23 @@ func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
 }
 
 // leaving drops the gaps of sandboxes whose tasks are on their way out: a
-// namespace that ends while it is looked at hides nothing.
-func leaving(s *fact.Snapshot) {
+// namespace that ends while it is looked at hides nothing. It reports whether
+// gaps of other tasks' sandboxes are left.
+func leaving(s *fact.Snapshot, wanted *fact.Wanted) bool {
+	left := false
 	s.Gaps = slices.DeleteFunc(s.Gaps, func(g fact.Gap) bool {
 		n := s.NodeNamed(g.Node)
-		if g.Kind != fact.KindKernel || g.NetNS == "" || n == nil || n.Engine == nil {
+		if g.NetNS == "" || wanted == nil || n == nil || n.Engine == nil {
 			return false
 		}
-		return slices.ContainsFunc(n.Engine.Containers, func(c fact.Container) bool {
-			t := s.Wanted.Task(c.TaskID)
-			return path.Base(c.SandboxKey) == g.NetNS && t != nil && t.Desired != "running"
-		})
+		i := slices.IndexFunc(n.Engine.Containers, func(c fact.Container) bool { return path.Base(c.SandboxKey) == g.NetNS })
+		if i < 0 || n.Engine.Containers[i].TaskID == "" {
+			return false
+		}
+		t := wanted.Task(n.Engine.Containers[i].TaskID)
+		goes := t == nil || t.Desired != "running"
+		left = left || !goes
+		return goes
 	})
+	return left
 }

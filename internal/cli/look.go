@@ -113,8 +113,12 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 	if err != nil {
 		return s
 	}
-	leaving(s)
+	leaving(s, s.Wanted)
 	l.probe(ctx, s, &sc)
+	if leaving(s, s.Wanted) { // an update may have decided since that a task goes
+		now, _ := l.engine.Wanted(ctx)
+		leaving(s, now)
+	}
 	return s
 }
 
