@@ -16,6 +16,9 @@ type pair struct {
 	Evidence []Evidence
 	// Tasks are those whose traffic shows it.
 	Tasks []fact.TaskID
+	// Encrypted is the name of the overlay whose packets go as ESP (IP protocol 50)
+	// between the two, of which datagrams of ours say nothing; empty for any other.
+	Encrypted string
 	// Proof: the evidence needs no probe.
 	Proof bool
 }

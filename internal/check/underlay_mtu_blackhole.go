@@ -42,7 +42,7 @@ func mtuBlackhole(in *In) []Finding {
 			p := pair{Node: node, Peer: peer, Tasks: []fact.TaskID{m.From.Task, m.To}}
 			below, told := in.below(node, &peer, &m)
 			switch {
-			case told && len(below) == 0:
+			case told && len(below) == 0 && in.encrypted(m.Network) == "":
 				good = append(good, p)
 			case m.Passed == 0:
 				in.Blind("%s → %s: no echo of any size came back", node.Name, peer.Name)

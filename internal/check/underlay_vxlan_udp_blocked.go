@@ -32,7 +32,7 @@ func vxlanBlocked(in *In) []Finding {
 	var bad, good []pair
 	for _, o := range in.overlays(fact.KindLinks, fact.KindCounters) {
 		for _, peer := range in.overlayPeers(&o) {
-			p := pair{Node: o.Node, Peer: peer}
+			p := pair{Node: o.Node, Peer: peer, Encrypted: in.encrypted(o.Net.ID)}
 			switch in.crossed(&o, &p) {
 			case crossedNever:
 				in.lostOnTheWay(&o, &p)
@@ -45,6 +45,7 @@ func vxlanBlocked(in *In) []Finding {
 		}
 	}
 	closed, lost, fine := in.closures(bad, in.readData)
+	lost, fine = in.plain(lost), in.plain(fine)
 	var out []Finding
 	for _, c := range closed {
 		port, f := c.Port, c.finding(in)

@@ -112,6 +112,26 @@ func (in *In) besidePasses(pairs []pair, port uint16) bool {
 	})
 }
 
+// encrypted is the name of a network whose packets go as ESP, empty for others.
+func (in *In) encrypted(id fact.NetworkID) string {
+	if n := expect.Network(in.Snapshot, id); n != nil && n.Encrypted {
+		return n.Name
+	}
+	return ""
+}
+
+// plain leaves out pairs of encrypted networks that the hosts' own firewalls do
+// not explain: a rule of theirs meets the packets before they are encrypted or
+// after, what is between the hosts meets ESP, and none of our datagrams is that.
+func (in *In) plain(pairs []pair) []pair {
+	return slices.DeleteFunc(pairs, func(p pair) bool {
+		if p.Encrypted != "" {
+			in.Blind("%s → %s: %s is encrypted, and datagrams of ours say nothing of what ESP (IP protocol 50) carries", p.Node.Name, p.Peer.Name, p.Encrypted)
+		}
+		return p.Encrypted != ""
+	})
+}
+
 // closure is what one node drops itself.
 type closure struct {
 	Node string

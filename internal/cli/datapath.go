@@ -43,7 +43,7 @@ func (l *look) deeper(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	s.Seen.Flows = append(s.Seen.Flows, data.flows...)
 	s.Seen.Flows = append(s.Seen.Flows, silence(s, &gossip, span)...)
 	s.Gaps = append(append(s.Gaps, data.gaps...), gossip.gaps...)
-	s.Gaps = append(s.Gaps, left(s, plan, span)...)
+	s.Gaps = append(append(s.Gaps, left(s, plan, span)...), unencrypted(s, sc, &plan)...)
 }
 
 // left says what the datagrams and counts left out.
@@ -65,6 +65,24 @@ func left(s *fact.Snapshot, plan expect.DataPathPlan, span time.Duration) []fact
 			Do:     fmt.Sprintf(byHand, expect.GossipPort)})
 	}
 	return out
+}
+
+// unencrypted says that datagrams are not what encrypted networks send. They
+// leave the hosts' own namespaces; from an overlay's nothing is ever sent, and
+// what crosses ESP is what tasks send.
+func unencrypted(s *fact.Snapshot, sc *expect.Scope, plan *expect.DataPathPlan) []fact.Gap {
+	var names []string
+	for _, id := range sc.Networks {
+		if n := expect.Network(s, id); n != nil && n.Encrypted {
+			names = append(names, n.Name)
+		}
+	}
+	if len(plan.Probes) == 0 || names == nil {
+		return nil
+	}
+	return []fact.Gap{{Kind: fact.KindUnderlay, Class: fact.ClassAside,
+		Reason: fmt.Sprintf("packets of %s are encrypted between hosts (ESP, IP protocol 50): fairway sends none, so only connections from task to task crossed it", strings.Join(names, ", ")),
+		Do:     "`tcpdump -ni any esp` on both ends, by hand"}}
 }
 
 // overIPv6 names the nodes that gossip by IPv6.

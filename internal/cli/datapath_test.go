@@ -88,3 +88,22 @@ func TestSilenceIsAtTheAdvertisedAddress(t *testing.T) {
 		t.Errorf("%+v, want n2's flow, and nothing from n3's advertised address", got)
 	}
 }
+
+func TestEncryptedNetworksAreNamed(t *testing.T) {
+	s := facttest.Healthy()
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := &expect.DataPathPlan{Probes: make([]fact.DataPathProbe, 1)}
+	if got := unencrypted(s, &sc, plan); len(got) != 0 {
+		t.Errorf("plain: %+v", got)
+	}
+	s.Wanted.Networks[0].Encrypted = true
+	if got := unencrypted(s, &sc, plan); len(got) != 1 || !strings.Contains(got[0].Reason, "app are encrypted") || got[0].Class != fact.ClassAside {
+		t.Errorf("encrypted: %+v", got)
+	}
+	if got := unencrypted(s, &sc, &expect.DataPathPlan{}); len(got) != 0 {
+		t.Errorf("nothing was sent: %+v", got)
+	}
+}

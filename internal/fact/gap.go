@@ -82,8 +82,9 @@ const (
 	ClassGarbled Class = "garbled"
 	// ClassUnseen: nobody looked, for a reason that is nobody's fault.
 	ClassUnseen Class = "unseen"
-	// ClassAside: nobody looked, because nothing in question is there. It is told,
-	// but hides nothing and no verdict waits for it.
+	// ClassAside: nobody looked, because nothing in question is there, or because a
+	// documented bound was reached. It is told, but hides nothing and no verdict
+	// waits for it.
 	ClassAside Class = "aside"
 	// ClassBug: our own code or a library panicked on what it read.
 	ClassBug Class = "bug"
