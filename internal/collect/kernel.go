@@ -24,6 +24,8 @@ type KernelRequest struct {
 	NetnsDir string
 	// Peers are underlay addresses to ask the host for a route to.
 	Peers []netip.Addr
+	// Ports are published ports whose sockets on the host want an owner.
+	Ports []uint16
 	// Resolv are the containers whose resolv.conf is wanted.
 	Resolv []fact.ContainerID
 	// Archive returns the content of a file inside a container; it is asked when

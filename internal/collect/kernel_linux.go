@@ -54,6 +54,7 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 			k.Namespaces = append(k.Namespaces, todo[i].held)
 		}
 	}
+	req.owners(ctx, k)
 	return k, append(gaps, req.resolvConfs(ctx, k)...)
 }
 
