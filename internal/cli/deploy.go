@@ -34,7 +34,8 @@ key that deploy leaves in your configuration folder can speak to them.
 
 Every node needs the image: see --load, --image and ` + "`fairway image`" + `. Run it
 again at any time: it changes only what differs.`,
-		Args: cobra.NoArgs,
+		Example: "  fairway deploy --load ssh\n  fairway deploy --load ssh --ssh 'ops@{addr}' --ssh-sudo\n  fairway deploy --image registry.example/ops/fairway:1.0\n  fairway deploy --rotate",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.ran = cmd
 			return c.runDeploy(cmd.Context(), f)

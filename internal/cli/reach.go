@@ -25,7 +25,7 @@ type reachFlags struct {
 func (f *reachFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.ssh, "ssh", "", "log in to nodes without agent as `user@{addr}`; {addr} is a node's address, {host} its name")
 	fs.BoolVar(&f.sudo, "ssh-sudo", false, "use sudo -n there")
-	fs.BoolVar(&f.withAgents, "with-agents", false, "deploy agents first and remove them afterwards; their image stays on the nodes")
+	fs.BoolVar(&f.withAgents, "with-agents", false, "deploy agents first, with --ssh also their image, and remove them afterwards; the image stays")
 }
 
 func (f *reachFlags) validate() error {
