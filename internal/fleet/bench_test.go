@@ -13,23 +13,21 @@ import (
 	"fairway/internal/facttest"
 )
 
-// What issue three allows for a fan-out to this many nodes, each so far away.
+// A fan-out to so many nodes, each so far away.
 const (
-	farNodes  = 500
-	farAway   = 20 * time.Millisecond // there and back
-	farWithin = 1500 * time.Millisecond
-	farMemory = 200 << 20
+	farNodes = 500
+	farAway  = 20 * time.Millisecond // there and back
 )
 
 // BenchmarkFar asks 500 agents, all in this process, for everything that a
-// diagnosis of a healthy Swarm asks, from the first handshake on. It fails where
-// even the fastest run takes more time, or all take more memory, than is allowed:
-// other work on the machine slows some. Both ends count.
+// diagnosis of a healthy Swarm asks, from the first handshake on. Both ends
+// count. What it may take is in the table of `make bench`, which runs it alone.
 func BenchmarkFar(b *testing.B) {
 	papers := deployment(b, made)
+	like, client, server := *facttest.NodeOf(facttest.Healthy(), 1), papers.client(b, at(made)), papers.server(b, at(made))
 	agents := make([]*far, farNodes)
 	for i := range agents {
-		agents[i] = farAgent(b, &papers, i+1)
+		agents[i] = farAgent(b, like, client, server, i+1)
 	}
 	fastest := time.Hour
 	for b.Loop() {
@@ -45,15 +43,9 @@ func BenchmarkFar(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(fastest.Milliseconds()), "fastest-ms")
-	if fastest > farWithin {
-		b.Errorf("%d nodes took %v, %v is allowed", farNodes, fastest, farWithin)
-	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	b.ReportMetric(float64(m.Sys>>20), "MiB") // ever taken from the system
-	if m.Sys > farMemory {
-		b.Errorf("%d nodes took %d MiB, %d are allowed", farNodes, m.Sys>>20, farMemory>>20)
-	}
 }
 
 // askFar is the rounds of one look.
@@ -86,9 +78,9 @@ type far struct {
 	over    context.Context
 }
 
-// farAgent has the facts of a node of a healthy Swarm under a name of its own.
-func farAgent(b *testing.B, p *papers, i int) *far {
-	f := &far{node: *facttest.NodeOf(facttest.Healthy(), 1), client: p.client(b, at(made)), dialled: make(chan net.Conn)}
+// farAgent has the facts of a node like another one under a name of its own.
+func farAgent(b *testing.B, like fact.Node, client, server *tls.Config, i int) *far {
+	f := &far{node: like, client: client, dialled: make(chan net.Conn)}
 	engine := *f.node.Engine
 	f.node.Engine, f.node.Name, f.node.ID = &engine, fmt.Sprintf("n%d", i), fact.NodeID(fmt.Sprintf("id-n%d", i))
 	engine.Name, engine.Swarm.NodeID = f.node.Name, f.node.ID
@@ -98,7 +90,7 @@ func farAgent(b *testing.B, p *papers, i int) *far {
 	answer := &LookAnswer{Node: f.node, Clock: made}
 	named := named{fake{look: func(context.Context, LookRequest) (*LookAnswer, error) { return answer, nil }}, f.node.ID}
 	// One diagnosis after the other without a pause is not what an agent's limits are for.
-	go Serve(over, Listen(f, p.server(b, at(made)), func(Event) {}), named, Limits{PerSecond: 10000})
+	go Serve(over, Listen(f, server, func(Event) {}), named, Limits{PerSecond: 10000})
 	return f
 }
 

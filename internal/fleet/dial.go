@@ -114,7 +114,7 @@ func (r *remote) ask(ctx context.Context, method string, question any) ([]byte, 
 		return nil, plain(ctx, err)
 	}
 	defer res.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
+	content, err := readAnswer(res)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("its answer broke off: %w", plain(ctx, err))
@@ -126,6 +126,15 @@ func (r *remote) ask(ctx context.Context, method string, question any) ([]byte, 
 		return nil, errors.New(reason(res, content))
 	}
 	return content, nil
+}
+
+// readAnswer reads a body, up to one byte too much. Memory is taken for what an
+// answer says of its size, but not for a claim that nothing follows.
+func readAnswer(res *http.Response) ([]byte, error) {
+	const trusted = 1 << 20
+	b := bytes.NewBuffer(make([]byte, 0, min(max(res.ContentLength, 0), trusted)+bytes.MinRead))
+	_, err := b.ReadFrom(io.LimitReader(res.Body, MaxAnswer+1))
+	return b.Bytes(), err
 }
 
 // plain leaves out what a reader does not know of: our method and our URL.
