@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -192,7 +193,8 @@ func answer[Req, Ans any](s *server, what string, do func(context.Context, Req) 
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) // the asker may be gone
+		w.Header().Set("Content-Length", strconv.Itoa(len(body))) // the asker takes memory once
+		_, _ = w.Write(body)                                      // the asker may be gone
 	}
 }
 
