@@ -57,7 +57,7 @@ func placementDrained() Fault {
 		},
 		Want: func(_ *Lab, d *Draw) Want {
 			w := d.askExtra("api", Cause{ID: "availability-or-placement", Kind: "service", Name: extra + "api"})
-			w.From = extra + "web"
+			w.From, w.Unseen = extra+"web", []string{d.Peer} // no agent runs there
 			return w
 		},
 	}

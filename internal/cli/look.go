@@ -217,6 +217,9 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 			s.Gaps = append(s.Gaps, *a.Answer.gap)
 			continue
 		}
+		if a.Err == nil {
+			l.ways.knows(a.Key.name, a.Answer.answer.Node.ID)
+		}
 		keep(s, a.Key, a.Answer.answer, a.Err)
 	}
 	s.Gaps = append(s.Gaps, aside(s, hosts)...)

@@ -82,7 +82,10 @@ func unseen(node, why, do string) *fact.Gap {
 // agent speaks to a node's agent, or says why it cannot.
 func (w *ways) agent(ctx context.Context, s *fact.Snapshot, h host) (fleet.Node, *fact.Gap) {
 	service := agentService(s)
-	if service == nil {
+	switch {
+	case s.Wanted == nil:
+		return w.unmanaged(ctx, s, h)
+	case service == nil:
 		return nil, w.noAgents(s, h)
 	}
 	config, gap := w.key(s, service, h)
@@ -90,6 +93,19 @@ func (w *ways) agent(ctx context.Context, s *fact.Snapshot, h host) (fleet.Node,
 		return nil, gap
 	}
 	at := netip.AddrPortFrom(h.addr, service.AgentPort)
+	n, hello, err := greet(ctx, h, at, config)
+	switch {
+	case err != nil:
+		return nil, noAnswer(s, service, h, at, err)
+	case h.id != "" && hello.Node != "" && hello.Node != h.id:
+		n.Close()
+		return nil, unseen(h.name, fmt.Sprintf("the agent at %s says it is node %q and not %q", at, hello.Node, h.id), "look for two hosts with one address")
+	}
+	return n, nil
+}
+
+// greet opens the way to an agent and hears who it is.
+func greet(ctx context.Context, h host, at netip.AddrPort, config *tls.Config) (fleet.Node, *fleet.Hello, error) {
 	n := fleet.Dial(h.name, func(ctx context.Context) (net.Conn, error) {
 		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: knock}, Config: config}
 		return d.DialContext(ctx, "tcp", at.String())
@@ -97,15 +113,11 @@ func (w *ways) agent(ctx context.Context, s *fact.Snapshot, h host) (fleet.Node,
 	ctx, cancel := context.WithTimeout(ctx, 2*knock)
 	defer cancel()
 	hello, err := n.Hello(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		n.Close()
-		return nil, noAnswer(s, service, h, at, err)
-	case h.id != "" && hello.Node != "" && hello.Node != h.id:
-		n.Close()
-		return nil, unseen(h.name, fmt.Sprintf("the agent at %s says it is node %q and not %q", at, hello.Node, h.id), "look for two hosts with one address")
+		return nil, nil, err
 	}
-	return n, nil
+	return n, hello, nil
 }
 
 // agentService is fairway's own service, nil when none is deployed or nobody
@@ -218,6 +230,15 @@ func newestTask(s *fact.Snapshot, service fact.ServiceID, node fact.NodeID) *fac
 		}
 	}
 	return out
+}
+
+// knows notes which node it is that answers, where the managers did not tell.
+func (w *ways) knows(name string, id fact.NodeID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f, ok := w.found[name]; ok && f.id == "" {
+		w.found[name] = way{id, f.node}
+	}
 }
 
 // open returns the way to a node that was looked at.
