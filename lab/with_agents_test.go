@@ -41,7 +41,7 @@ func TestWithAgents(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			out := interrupted(t, l, c)
 			nothingLeft(t, l, before)
-			if !strings.Contains(out, "interrupted: cleaning up") || strings.Contains(out, "context canceled") {
+			if !strings.Contains(out, "interrupted") || strings.Contains(out, "context canceled") {
 				t.Errorf("it said:\n%s", out)
 			}
 		})

@@ -37,7 +37,7 @@ func Main(ctx context.Context, args []string, env Env) (code int) {
 
 // complain says what went wrong, once, and returns the exit code.
 func (c *command) complain(root *cobra.Command, err error) int {
-	fmt.Fprintf(c.env.Stderr, "%s: %s\n", name(c.env), render.Clean(err.Error()))
+	fmt.Fprintf(c.env.Stderr, "%s: %s\n", name(c.env), render.Clean(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")))
 	var tool toolError
 	var unknown *expect.NameError
 	switch {

@@ -96,6 +96,9 @@ func (c *command) answer(ctx context.Context, q fact.Question, f *diagnoseFlags)
 	r, err := check.Run(s, check.All(), c.env.Now().Sub(start))
 	var unknown *expect.NameError
 	switch {
+	case err != nil && ctx.Err() != nil:
+		// A name may be unknown only because nobody was asked about it.
+		return toolError{errors.New("interrupted before there was anything to report")}
 	case errors.As(err, &unknown):
 		return notKnown(unknown)
 	case err != nil:

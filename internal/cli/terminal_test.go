@@ -82,6 +82,16 @@ func TestStoppedRunStillReports(t *testing.T) {
 	}
 }
 
+// TestStoppedAtOnce: a name that nobody could be asked about is no wrong usage.
+func TestStoppedAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	code, _, stderr := run(ctx, "healthy", 0, 0, nil, "diagnose", "nobody", "api:8080")
+	if code != check.ExitTool || stderr != "fairway: interrupted before there was anything to report\n" {
+		t.Errorf("exit %d, %q", code, stderr)
+	}
+}
+
 func TestExitCodeIsTheSameForEveryFormat(t *testing.T) {
 	for _, name := range facttest.Scenarios() {
 		var codes []int
