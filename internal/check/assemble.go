@@ -66,6 +66,7 @@ func (j *judge) cause(f *located) Cause {
 			c.Explains = append(c.Explains, fmt.Sprintf("%s → %s (%s): %s", j.name(p.From.Task, p.From.Container), j.name(p.To, ""), p.Target, p.Outcome))
 		}
 	}
+	c.Explains = append(c.Explains, j.meshLines(f)...)
 	return c
 }
 
@@ -197,7 +198,7 @@ func when(t time.Time) *time.Time {
 // address is the one on the first shared network, else the first one outside
 // the routing mesh.
 func (j *judge) address(list []fact.TaskAddress) string {
-	for _, n := range j.sc.Networks {
+	for _, n := range j.sc.Overlays() {
 		for _, a := range list {
 			if a.Network == n {
 				return a.Addr.Addr().String()

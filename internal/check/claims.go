@@ -32,7 +32,8 @@ func (j *judge) answersFor(f *located, p *fact.TCPProbe) bool {
 
 // idle: connections failed, and the cause accounts for none of them.
 func (j *judge) idle(f *located) bool {
-	return !slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) })
+	return !slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) }) &&
+		!slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) && j.answersForMesh(f, &q) })
 }
 
 // orphans counts the confirmed failures that no cause accounts for, in one
@@ -41,6 +42,11 @@ func (j *judge) orphans() string {
 	n := 0
 	for i := range j.confirmed {
 		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersFor(f, &j.confirmed[i]) }) {
+			n++
+		}
+	}
+	for i := range j.ports {
+		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersForMesh(f, &j.ports[i]) }) {
 			n++
 		}
 	}

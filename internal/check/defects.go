@@ -82,7 +82,7 @@ func (in *In) rowOf(id fact.NodeID, bad func(*heldRow) bool, what string) (strin
 }
 
 func (in *In) missingPeers(id fact.NodeID) (string, fact.TaskID) {
-	for _, net := range in.Scope.Networks {
+	for _, net := range in.Scope.Overlays() {
 		for _, n := range in.Wanted.Nodes {
 			if e := in.joined(id, net); e != nil && n.ID != id && n.State == "ready" && len(in.wantedOn(n.ID, net)) > 0 && !in.lists(e, n.ID) {
 				return fmt.Sprintf("%s is no peer of %s", n.Hostname, e.Name), in.wantedOn(n.ID, net)[0]

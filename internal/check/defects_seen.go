@@ -15,7 +15,7 @@ func (in *In) missingNames(id fact.NodeID) (string, fact.TaskID) {
 }
 
 func (in *In) untold(id fact.NodeID, counts func(*fact.Task) bool) (string, fact.TaskID) {
-	for _, net := range in.Scope.Networks {
+	for _, net := range in.Scope.Overlays() {
 		e := in.joined(id, net)
 		for i := range in.Wanted.Tasks {
 			t := &in.Wanted.Tasks[i]

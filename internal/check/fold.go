@@ -113,10 +113,10 @@ func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
 			return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)
 		})
 	}
-	if f.Network != "" && len(sc.Networks) > 0 && !slices.Contains(sc.Networks, f.Network) {
+	if nets := sc.Overlays(); f.Network != "" && len(nets) > 0 && !slices.Contains(nets, f.Network) {
 		return false
 	}
-	from, to := hosts(sc.From), hosts(sc.To)
+	from, to := append(hosts(sc.From), meshed(s, sc)...), hosts(sc.To)
 	if f.Peer != "" && !paired(from, to, f.Node, f.Peer) {
 		return false
 	}
@@ -183,6 +183,18 @@ func hosts(ends []expect.End) []string {
 		if e.NodeName != "" && !slices.Contains(out, e.NodeName) {
 			out = append(out, e.NodeName)
 		}
+	}
+	return out
+}
+
+// meshed are the hosts whose published ports are asked about: all that listen.
+func meshed(s *fact.Snapshot, sc *expect.Scope) []string {
+	if len(sc.Mesh) == 0 {
+		return nil
+	}
+	var out []string
+	for _, id := range sc.Nodes {
+		out = append(out, expect.NodeName(s, id))
 	}
 	return out
 }

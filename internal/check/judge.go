@@ -37,12 +37,16 @@ type judge struct {
 	once      []*located
 	answers   []CheckAnswer
 	confirmed []fact.TCPProbe
+	// ports are failed requests to published ports and virtual IPs, confirmed.
+	ports []fact.PublishedProbe
+	ran   []result
 }
 
 func (j *judge) judge(checks []*Check) {
 	before := j.earlierKeys(checks)
 	var kept []*located
-	for rank, r := range runAll(j.s, j.sc, checks) {
+	j.ran = runAll(j.s, j.sc, checks)
+	for rank, r := range j.ran {
 		found := 0
 		for i := range r.findings {
 			f := &located{Finding: r.findings[i], check: r.check, rank: rank}
@@ -68,6 +72,11 @@ func (j *judge) judge(checks []*Check) {
 	for i := range j.s.Seen.TCP {
 		if confirmed(j.s, &j.s.Seen.TCP[i]) {
 			j.confirmed = append(j.confirmed, j.s.Seen.TCP[i])
+		}
+	}
+	for i := range j.s.Seen.Published {
+		if q := &j.s.Seen.Published[i]; meshConfirmed(j.s, q) {
+			j.ports = append(j.ports, *q)
 		}
 	}
 	j.sortCauses(j.causes)
@@ -136,7 +145,7 @@ func (j *judge) report() *Report {
 	r := &Report{Format: ReportFormat, Tool: Tool{Name: "fairway", Version: s.Tool}, Taken: s.Taken.UTC(),
 		Question: j.question(), Checks: j.answers,
 		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling), Unconfirmed: j.written(j.once),
-		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(),
+		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(), Hosts: j.hosts(), Paths: j.paths(),
 		Nodes: j.nodes(), Untried: j.untried(),
 	}
 	r.Work = Work{Connections: s.Seen.Made, Lookups: len(s.Seen.DNS), Echoes: len(s.Seen.MTU), Looks: 1}
@@ -166,11 +175,14 @@ func (j *judge) question() Question {
 	if q.All {
 		return Question{Proto: j.sc.Proto, Services: q.Services}
 	}
-	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node}
+	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published}
+	if q.HTTP != nil {
+		out.Hostname, out.Path, out.Status = q.HTTP.Host, q.HTTP.Path, q.HTTP.Expect
+	}
 	if q.Port == 0 {
 		out.Ports = j.sc.Ports
 	}
-	for _, n := range j.sc.Networks {
+	for _, n := range j.sc.Overlays() {
 		out.Networks = append(out.Networks, expect.NetworkName(j.s, n))
 	}
 	return out
@@ -181,10 +193,11 @@ func (j *judge) question() Question {
 // settled.
 func (j *judge) verdict(r *Report) Verdict {
 	firm := slices.ContainsFunc(r.Causes, func(c Cause) bool { return c.Certainty != Hint })
-	if firm || len(j.confirmed) > 0 {
+	if firm || len(j.confirmed)+len(j.ports) > 0 {
 		return VerdictFailed
 	}
 	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || j.lacks() || j.closedPeer() != "" ||
+		slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) }) ||
 		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
 		return VerdictUnknown
 	}

@@ -61,8 +61,12 @@ type Report struct {
 	DNS     []Lookup      `json:"dns"`
 	Ladders []Ladder      `json:"mtu,omitempty"`
 	Peers   []PeerConnect `json:"peers,omitempty"`
-	Checks  []CheckAnswer `json:"checks"`
-	Gaps    []Gap         `json:"gaps"`
+	// Hosts are the answers of published ports and virtual IPs, and of the stages
+	// of their paths; Paths are these hop by hop.
+	Hosts  []HostRow     `json:"hosts,omitempty"`
+	Paths  []Path        `json:"paths,omitempty"`
+	Checks []CheckAnswer `json:"checks"`
+	Gaps   []Gap         `json:"gaps"`
 	// Work says how much was asked of the network.
 	Work Work `json:"work"`
 	// Changed says what was put somewhere for this run and what became of it, a
@@ -85,6 +89,11 @@ type Question struct {
 	Ports []uint16 `json:"ports,omitempty"`
 	Proto string   `json:"proto"`
 	Node  string   `json:"node,omitempty"`
+	// Published is the published port asked about; Hostname, Path and Status are how.
+	Published uint16 `json:"published,omitempty"`
+	Hostname  string `json:"hostname,omitempty"`
+	Path      string `json:"path,omitempty"`
+	Status    int    `json:"expect_status,omitempty"`
 	// Networks are the names of the networks both ends share.
 	Networks []string `json:"networks,omitempty"`
 	// Services are those that a question about the whole Swarm is limited to.

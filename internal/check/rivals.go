@@ -36,7 +36,7 @@ func (in *In) targets() []target {
 	for _, id := range in.Scope.ToServices {
 		if svc := in.Wanted.Service(id); svc != nil {
 			t := target{Subject: ServiceSubject(svc), What: "service " + svc.Name, Service: id, Names: []string{svc.Name}}
-			for _, net := range in.Scope.Networks {
+			for _, net := range in.Scope.Overlays() {
 				t.Names = append(t.Names, aliases(svc, net)...)
 			}
 			out = append(out, t)

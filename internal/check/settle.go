@@ -190,5 +190,5 @@ func WantsSecondLook(s *fact.Snapshot, checks []*Check) bool {
 	}
 	return slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool {
 		return failed(p.Outcome) && !confirmed(s, &p)
-	})
+	}) || slices.ContainsFunc(s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) && !meshConfirmed(s, &q) })
 }

@@ -21,7 +21,7 @@ func (j *judge) summary(r *Report) string {
 			more += "; " + stopped
 		}
 		return r.Causes[0].Message + more + j.orphans()
-	case len(j.confirmed) > 0:
+	case len(j.confirmed)+len(j.ports) > 0:
 		return strings.TrimSuffix("reproduced, unexplained: "+j.connections(r)+"; "+j.ruledOut(r)+"; "+stopped, "; ")
 	case stopped != "":
 		return stopped + ": " + j.soFar(r)
@@ -70,7 +70,12 @@ func (j *judge) tally() (open, tried, bad int) {
 // connections says how many were open, and who could not try.
 func (j *judge) connections(r *Report) string {
 	open, tried, _ := j.tally()
+	ports := j.published(r)
 	switch {
+	case tried == 0 && ports != "":
+		return ports
+	case ports != "":
+		return fmt.Sprintf("%d of %d connections open; %s", open, tried, ports)
 	case tried == 0:
 		return "no connection was tried"
 	case len(r.Untried) == 0:

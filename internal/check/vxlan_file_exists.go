@@ -50,7 +50,7 @@ func (in *In) saidSo() []Finding {
 		if in.Node(w.ID) != nil {
 			continue
 		}
-		for _, id := range in.Scope.Networks {
+		for _, id := range in.Scope.Overlays() {
 			tasks := in.refused(w.ID, id, "error creating vxlan interface: file exists")
 			if len(tasks) == 0 || in.Taken.Sub(tasks[0].StateSince) > 10*time.Minute {
 				continue

@@ -10,7 +10,7 @@ import (
 
 // networkWith is the shared network that an address is of, or nil.
 func (in *In) networkWith(a netip.Addr) *fact.Network {
-	for _, id := range in.Scope.Networks {
+	for _, id := range in.Scope.Overlays() {
 		if n := expect.Network(in.Snapshot, id); n != nil && slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(a) }) {
 			return n
 		}

@@ -26,20 +26,25 @@ type diagnoseFlags struct {
 	reach        reachFlags
 	node, output string
 	timeout      time.Duration
+	http         httpFlags
 }
 
 func (c *command) diagnose() *cobra.Command {
 	var f diagnoseFlags
 	cmd := &cobra.Command{
-		Use:   "diagnose [FROM] TO[:port[/udp]]",
-		Short: "Find out why FROM does not reach TO",
+		Use:   "diagnose [:PORT] [FROM] TO[:port[/udp]]",
+		Short: "Find out why FROM does not reach TO, or a port is not served",
 		Long: `Diagnose carries out the whole runbook for one symptom: FROM does not reach TO.
 
 FROM and TO are each a service, service.slot, a task ID (or its first eight
 characters or more), a container, or the address of one on an overlay. Without
 FROM, every service that shares a network with TO is asked. Without a port, the
-ports that TO's tasks listen on and those that it publishes are tried.`,
-		Example: "  fairway diagnose web api:8080\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
+ports that TO's tasks listen on and those that it publishes are tried.
+
+With :PORT alone it asks every node's published port and follows its path from
+hop to hop; with both, the path from FROM to TO comes first. Where FROM reaches
+TO and one of them publishes a port, that port is looked at as well.`,
+		Example: "  fairway diagnose web api:8080\n  fairway diagnose :8080 --hostname myapp.example.com --path /health\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.ran = cmd
 			return c.runDiagnose(cmd.Context(), args, f)
@@ -47,6 +52,7 @@ ports that TO's tasks listen on and those that it publishes are tried.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f.add(cmd)
+	f.http.add(cmd)
 	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`")
 	// Only a name that is not there can make it fail.
 	_ = cmd.RegisterFlagCompletionFunc("node", cobra.NoFileCompletions)
@@ -83,6 +89,9 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 		return err
 	}
 	q.Node = f.node
+	if q.HTTP, err = f.http.question(&q); err != nil {
+		return err
+	}
 	return c.answer(ctx, q, &f)
 }
 

@@ -34,6 +34,11 @@ func partOf(p *expect.Plan, node string) fact.Seen {
 			out.Peers = append(out.Peers, x)
 		}
 	}
+	for _, x := range p.Published {
+		if x.From.Node == node {
+			out.Published = append(out.Published, x)
+		}
+	}
 	return out
 }
 
@@ -47,7 +52,7 @@ func spaces(k *fact.Kernel) []fleet.Space {
 
 func noProbes(node string, err error) []fact.Gap {
 	var out []fact.Gap
-	for _, k := range []fact.Kind{fact.KindTCP, fact.KindDNS, fact.KindMTU, fact.KindUnderlay} {
+	for _, k := range []fact.Kind{fact.KindTCP, fact.KindDNS, fact.KindMTU, fact.KindUnderlay, fact.KindHTTP} {
 		out = append(out, fact.Gap{Node: node, Kind: k, Class: fact.ClassGarbled, Reason: plainly(err)})
 	}
 	return out
@@ -71,6 +76,10 @@ func gather(s *fact.Snapshot, node string, a *fleet.ProbeAnswer) {
 		p.Node = node
 		s.Seen.Peers = append(s.Seen.Peers, p)
 	}
+	for _, p := range a.Seen.Published {
+		p.From.Node = node
+		s.Seen.Published = append(s.Seen.Published, p)
+	}
 	s.Seen.Made += a.Seen.Made
 	for _, g := range a.Gaps {
 		g.Node = node
@@ -87,6 +96,9 @@ func sortSeen(seen *fact.Seen) {
 	slices.SortStableFunc(seen.DNS, func(a, b fact.DNSProbe) int { return from(a.From, b.From) })
 	slices.SortStableFunc(seen.MTU, func(a, b fact.MTUProbe) int {
 		return cmp.Or(from(a.From, b.From), netip.Addr.Compare(a.Target, b.Target))
+	})
+	slices.SortStableFunc(seen.Published, func(a, b fact.PublishedProbe) int {
+		return cmp.Or(strings.Compare(string(a.Node), string(b.Node)), from(a.From, b.From), a.Target.Compare(b.Target))
 	})
 	slices.SortStableFunc(seen.Peers, func(a, b fact.PeerProbe) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), a.Target.Compare(b.Target))

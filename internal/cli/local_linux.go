@@ -27,6 +27,7 @@ func (l *local) Probe(ctx context.Context, r fleet.ProbeRequest) (*fleet.ProbeAn
 	wg.Go(func() { out.Seen.DNS = p.DNS(ctx, r.Probes.DNS) })
 	wg.Go(func() { out.Seen.MTU = p.MTU(ctx, r.Probes.MTU) })
 	wg.Go(func() { out.Seen.Peers = p.Peers(ctx, r.Probes.Peers) })
+	wg.Go(func() { out.Seen.Published = p.Published(ctx, r.Probes.Published) })
 	wg.Go(func() { out.Seen.DataPath = p.DataPath(ctx, r.Probes.DataPath) })
 	wg.Wait()
 	out.Seen.Made = p.Budget.Made()

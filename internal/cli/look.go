@@ -313,12 +313,12 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 	var senders []*fact.Node
 	for i := range s.Nodes {
 		part := partOf(&plan, s.Nodes[i].Name)
-		if s.Nodes[i].Kernel != nil && len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers) > 0 {
+		if s.Nodes[i].Kernel != nil && len(part.TCP)+len(part.DNS)+len(part.MTU)+len(part.Peers)+len(part.Published) > 0 {
 			senders = append(senders, &s.Nodes[i])
 		}
 	}
 	for _, a := range fleet.All(ctx, l.limit, senders, func(ctx context.Context, n *fact.Node) (*fleet.ProbeAnswer, error) {
-		return l.ways.open(n.ID).Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, n.Name), Spaces: spaces(n.Kernel), Limit: perRequest})
+		return l.ways.open(n.ID).Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, n.Name), Spaces: spaces(n.Kernel), Limit: perPair(&plan)})
 	}) {
 		name := a.Key.Name
 		if a.Err != nil {
@@ -328,6 +328,14 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 		gather(s, name, a.Answer)
 	}
 	sortSeen(&s.Seen)
+}
+
+// perPair is how many connections a plan needs for one pair of source and target.
+func perPair(p *expect.Plan) int {
+	if len(p.Published) > 0 {
+		return expect.RequestsEach
+	}
+	return perRequest
 }
 
 // countAgain takes the second sample of every node's counters.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,15 +18,17 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // grammar is said where an argument was not understood.
-const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID, a container or its address on an overlay"
+const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID, a container or its address on an overlay; or :PORT of a published port, alone or before them"
 
 // question reads the arguments of diagnose.
 func question(args []string) (fact.Question, error) {
 	switch {
 	case len(args) == 0:
 		return fact.Question{}, usagef("TO is missing: %s", grammar)
-	case port(args[:1]) != "", port(args[len(args)-1:]) != "":
-		return fact.Question{}, usagef("a published port (%s) cannot be asked about yet: name the service behind it, as in `fairway diagnose web api:8080`", port(args))
+	case isPort(args[0]):
+		return mesh(args)
+	case isPort(args[len(args)-1]):
+		return fact.Question{}, usagef("a published port (%s) stands first: `fairway diagnose %s FROM TO`", args[len(args)-1], args[len(args)-1])
 	case len(args) > 2:
 		return fact.Question{}, usagef("%d arguments are too many: %s", len(args), grammar)
 	}
@@ -38,14 +41,38 @@ func question(args []string) (fact.Question, error) {
 	return target(q, args[len(args)-1])
 }
 
-// port is the first argument that is a port alone.
-func port(args []string) string {
-	for _, a := range args {
-		if strings.HasPrefix(a, ":") && !isAddress(a) {
-			return a
+// isPort: an argument that is a port alone.
+func isPort(arg string) bool { return strings.HasPrefix(arg, ":") && !isAddress(arg) }
+
+// mesh reads :PORT[/protocol] [[FROM] TO…].
+func mesh(args []string) (q fact.Question, err error) {
+	if len(args) > 1 {
+		if q, err = question(args[1:]); err != nil {
+			return q, err
+		}
+		if q.Published != 0 {
+			return q, usagef("%s and %s are two published ports: ask about one at a time", args[0], args[1])
 		}
 	}
-	return ""
+	number, proto, given := strings.Cut(args[0][1:], "/")
+	if given && !slices.Contains([]string{"tcp", "udp", "sctp"}, proto) {
+		return q, usagef("protocol %q of published port %q is none of tcp, udp, sctp", proto, args[0])
+	}
+	q.PublishedProto = proto
+	q.Published, err = portNumber(number, "published port", args[0])
+	return q, err
+}
+
+// portNumber reads a port that was typed as part of an argument.
+func portNumber(number, what, arg string) (uint16, error) {
+	n, err := strconv.ParseUint(number, 10, 64)
+	switch {
+	case err != nil && !digits(number):
+		return 0, usagef("port %q of %s %q is not a number", number, what, arg)
+	case err != nil || n < 1 || n > 65535:
+		return 0, usagef("port %s of %s %q is out of range: 1 to 65535", number, what, arg)
+	}
+	return uint16(n), nil
 }
 
 // target reads TO[:port[/protocol]] into the question.
@@ -71,15 +98,9 @@ func target(q fact.Question, to string) (fact.Question, error) {
 	if q.Proto != "tcp" && q.Proto != "udp" {
 		return q, usagef("protocol %q of TO %q is neither tcp nor udp", proto, to)
 	}
-	n, err := strconv.ParseUint(number, 10, 64)
-	switch {
-	case err != nil && !digits(number):
-		return q, usagef("port %q of TO %q is not a number", number, to)
-	case err != nil || n < 1 || n > 65535:
-		return q, usagef("port %s of TO %q is out of range: 1 to 65535", number, to)
-	}
-	q.Port = uint16(n)
-	return q, nil
+	var err error
+	q.Port, err = portNumber(number, "TO", to)
+	return q, err
 }
 
 func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

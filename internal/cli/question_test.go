@@ -20,6 +20,10 @@ func TestQuestion(t *testing.T) {
 		{[]string{"10.0.1.3", "10.0.1.4:8080"}, fact.Question{From: "10.0.1.3", To: "10.0.1.4", Port: 8080, Proto: "tcp"}},
 		{[]string{"fd00::3", "[fd00::4]:53/udp"}, fact.Question{From: "fd00::3", To: "fd00::4", Port: 53, Proto: "udp"}},
 		{[]string{"::1"}, fact.Question{To: "::1", Proto: "tcp"}},
+		{[]string{":8080"}, fact.Question{Published: 8080}},
+		{[]string{":53/udp"}, fact.Question{Published: 53, PublishedProto: "udp"}},
+		{[]string{":80", "web", "api:8080"}, fact.Question{From: "web", To: "api", Port: 8080, Proto: "tcp", Published: 80}},
+		{[]string{":80", "api"}, fact.Question{To: "api", Proto: "tcp", Published: 80}},
 	} {
 		if got, err := question(row.args); err != nil || !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%q: %+v, %v; want %+v", row.args, got, err, row.want)
@@ -28,7 +32,7 @@ func TestQuestion(t *testing.T) {
 }
 
 func TestQuestionRefuses(t *testing.T) {
-	for _, args := range [][]string{nil, {""}, {":80"}, {":80", "web", "api"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
+	for _, args := range [][]string{nil, {""}, {":80", "a", "b", "c"}, {"web", "api", ":80"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
 		{"api:"}, {"api:0"}, {"api:65536"}, {"api:99999999999999999999"}, {"api:-1"}, {"api:+80"}, {"api:http"}, {"api:80/sctp"}, {"api:80/"}, {"api/udp"},
 		{"api:80:90"}, {"10.0.0.1:0"}, {"[::1]80"}, {"[api]:80"}, {"10.0.0.1:80", "api"}, {"https://example.com"}} {
 		q, err := question(args)

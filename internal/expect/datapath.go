@@ -172,7 +172,7 @@ func NeighbourPort(port uint16) uint16 {
 // largest.
 func largest(s *fact.Snapshot, sc *Scope) int {
 	full := 0
-	for _, id := range sc.Networks {
+	for _, id := range sc.Overlays() {
 		if n := Network(s, id); n != nil {
 			full = max(full, OverlayMTU(n)+VXLANOverhead)
 		}

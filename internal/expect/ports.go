@@ -68,7 +68,7 @@ func listenedByAll(s *fact.Snapshot, sc *Scope, to *End) []uint16 {
 	return out
 }
 
-func union(a, b []uint16) []uint16 {
+func union[T comparable](a, b []T) []T {
 	for _, p := range b {
 		if !slices.Contains(a, p) {
 			a = append(a, p)

@@ -15,6 +15,8 @@ type Plan struct {
 	DNS   []fact.DNSProbe
 	MTU   []fact.MTUProbe
 	Peers []fact.PeerProbe
+	// Published are requests to published ports and virtual IPs.
+	Published []fact.PublishedProbe
 	// Each is how many of Of targets every source connects to; 0: all of them.
 	Each, Of int
 	// Pairs of tasks that are tried, and Names that are asked for, of a whole
@@ -57,7 +59,7 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 	for i, from := range sources {
 		p.from(from, inTurn(targets, i*each)[:each])
 	}
-	p.plan.Peers = peers(s, sc)
+	p.plan.Peers, p.plan.Published = peers(s, sc), Mesh(s, sc)
 	return p.plan
 }
 
@@ -248,6 +250,7 @@ func FollowUp(s *fact.Snapshot, sc *Scope) Plan {
 		}
 	}
 	p.DNS = append(p.DNS, reverse(s.Seen.TCP, p.TCP)...)
+	p.Published = MeshStages(s, sc)
 	return p
 }
 

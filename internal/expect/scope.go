@@ -57,6 +57,9 @@ type Scope struct {
 	// PortGiven: the operator named the port.
 	PortGiven bool
 	Proto     string
+	// Mesh are the published ports in question: part I of the runbook. Nodes are
+	// then all that listen on them.
+	Mesh []Published
 }
 
 // NameError says that a name of the question is not known, or not clear.
@@ -91,6 +94,9 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 		return whole(s)
 	}
 	sc := Scope{Proto: cmp.Or(q.Proto, "tcp"), PortGiven: q.Port != 0}
+	if q.To == "" {
+		return sc, resolvePublished(s, &sc)
+	}
 	var err error
 	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {
 		return sc, err
@@ -116,7 +122,7 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 		sc.Ports = PortsOf(s, &sc, &End{})
 	}
 	slices.Sort(sc.Ports)
-	return sc, nil
+	return sc, resolvePublished(s, &sc)
 }
 
 func onNode(s *fact.Snapshot, ends []End, host string) ([]End, error) {

@@ -195,22 +195,50 @@ type DataPathProbe struct {
 	Counted    bool
 }
 
-// PublishedProbe is requests to one published port of one node, from one place.
+// Stage is which part of a published port's path a probe asks alone.
+type Stage string
+
+// The stages, from the outside in. Each leaves out what comes before it.
+const (
+	// StageNode: the node's own address, from another node.
+	StageNode Stage = "node"
+	// StageSelf: the node's own address, from the node itself: its packets take
+	// OUTPUT and never pass PREROUTING and FORWARD.
+	StageSelf Stage = "self"
+	// StageSandbox: the ingress sandbox's address on the gateway bridge, from the
+	// node itself.
+	StageSandbox Stage = "sandbox"
+	// StageBackend: one task's ingress address, from a node's ingress sandbox.
+	StageBackend Stage = "backend"
+	// StageTask: the target port on loopback, from inside the task.
+	StageTask Stage = "task"
+	// StageVIP: a service's virtual IP on a user network, from inside a task.
+	StageVIP Stage = "vip"
+)
+
+// PublishedProbe is requests to a published port, or to a part of its path,
+// from one place.
 type PublishedProbe struct {
-	// From is where it starts: a host's own namespace (Container empty, NetNS
-	// "host", "ingress_sbox", …).
+	// From is where it starts: a task, or a namespace of the host ("host",
+	// "ingress_sbox") with Container empty.
 	From Source
-	// Node is the node asked; empty when the target is no node's.
+	// Node is the node that is asked (StageNode, StageSelf, StageSandbox), or whose
+	// task is; empty for a virtual IP.
 	Node NodeID
-	// Stage is "" for the published port itself, else which stage of the path
-	// was asked alone: "sandbox" (the ingress sandbox's bridge address),
-	// "vip" (the VIP inside the sandbox), "backend" (one task's ingress address).
-	Stage string `json:",omitempty"`
+	// Service and Published say which published port is meant; Published is 0 for a
+	// virtual IP.
+	Service   ServiceID
+	Published uint16
+	Stage     Stage
+	// Network is that of a virtual IP, else empty.
+	Network NetworkID `json:",omitempty"`
 	// To is the task meant by a backend stage.
 	To     TaskID `json:",omitempty"`
 	Target netip.AddrPort
-	// Proto is "tcp", "udp", "http" or "https": what was spoken.
+	// Proto is "tcp", "udp", "http" or "https": what is spoken.
 	Proto string
+	// Count is how many requests are asked for, at most 10.
+	Count int
 	// Host, Path and Expect are as asked; Expect is 0 for "below 500".
 	Host, Path string `json:",omitempty"`
 	Expect     int    `json:",omitempty"`
@@ -227,6 +255,9 @@ type Request struct {
 	Local netip.AddrPort `json:",omitzero"`
 	// Status is the HTTP status; 0 without an answer.
 	Status int `json:",omitempty"`
+	// Note is what the operator should know of an answer: a certificate for
+	// another name, headers without end.
+	Note string `json:",omitempty"`
 	// Connect is the time to the connection, Took to the end of the answer's
 	// headers.
 	Connect, Took time.Duration

@@ -53,6 +53,8 @@ type Question struct {
 	Published uint16 `json:",omitempty"`
 	// PublishedProto is "tcp" or "udp"; empty: the one it is published on.
 	PublishedProto string `json:",omitempty"`
+	// Mesh asks about the published ports of both ends as well.
+	Mesh bool `json:",omitempty"`
 	// HTTP is how the published port is asked; nil: by the port's number.
 	HTTP *HTTPQuestion `json:",omitempty"`
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -129,8 +130,8 @@ func CheckProbe(name string, r *ProbeRequest, a *ProbeAnswer) error {
 	if len(s.Flows) > 0 {
 		return fmt.Errorf("its answer has flows that were not asked for")
 	}
-	if s.Made < 0 || s.Made > 2*(len(q.TCP)+len(q.Peers)) {
-		return fmt.Errorf("its answer tells of %d connections for %d questions", s.Made, len(q.TCP)+len(q.Peers))
+	if most := 2*(len(q.TCP)+len(q.Peers)) + asked(q.Published); s.Made < 0 || s.Made > most {
+		return fmt.Errorf("its answer tells of %d connections where %d are the most", s.Made, most)
 	}
 	err := firstOf(
 		same("tcp", q.TCP, s.TCP, func(q, a *fact.TCPProbe) bool {
@@ -146,6 +147,7 @@ func CheckProbe(name string, r *ProbeRequest, a *ProbeAnswer) error {
 		same("peer", q.Peers, s.Peers, func(q, a *fact.PeerProbe) bool {
 			return q.Node == a.Node && q.Peer == a.Peer && q.Target == a.Target && q.What == a.What && sane(a.Outcome, a.RTT)
 		}),
+		same("published port", q.Published, s.Published, samePublished),
 		same("data path", q.DataPath, s.DataPath, func(q, a *fact.DataPathProbe) bool {
 			return q.Node == a.Node && q.Peer == a.Peer && q.Target == a.Target && q.VNI == a.VNI && q.Size == a.Size &&
 				a.Sent >= 0 && a.Sent <= 100 && !a.Counted && a.Wire == 0 && a.Host == 0
@@ -154,6 +156,18 @@ func CheckProbe(name string, r *ProbeRequest, a *ProbeAnswer) error {
 		return err
 	}
 	return checkGaps(name, a.Gaps)
+}
+
+// samePublished: the answer repeats its question, and has no more requests than
+// were asked for.
+func samePublished(q, a *fact.PublishedProbe) bool {
+	bare := *a
+	bare.Requests = nil
+	ours := *q
+	ours.Requests = nil
+	return len(a.Requests) <= q.Count && reflect.DeepEqual(ours, bare) && !slices.ContainsFunc(a.Requests, func(r fact.Request) bool {
+		return !sane(r.Outcome, r.Connect) || !sane(r.Outcome, r.Took) || r.Status < 0 || r.Status > 999
+	})
 }
 
 func firstOf(errs ...error) error {

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"fairway/internal/fact"
 )
 
 // Limits hold a server to what one host can bear.
@@ -140,7 +142,7 @@ func (s *server) look(ctx context.Context, r LookRequest) (*LookAnswer, error) {
 
 func (s *server) probe(ctx context.Context, r ProbeRequest) (*ProbeAnswer, error) {
 	p := r.Probes
-	n := len(p.TCP) + len(p.DNS) + len(p.MTU) + len(p.Peers) + len(p.DataPath)
+	n := len(p.TCP) + len(p.DNS) + len(p.MTU) + len(p.Peers) + len(p.DataPath) + asked(p.Published)
 	if n > s.limits.Probes {
 		return nil, fmt.Errorf("probe: %d probes in one request, %d are allowed", n, s.limits.Probes)
 	}
@@ -153,6 +155,15 @@ func (s *server) probe(ctx context.Context, r ProbeRequest) (*ProbeAnswer, error
 	}
 	time.AfterFunc(time.Minute, func() { s.probes.Add(-int64(n)) })
 	return s.node.Probe(ctx, r)
+}
+
+// asked is how many requests published probes ask for.
+func asked(list []fact.PublishedProbe) int {
+	n := 0
+	for _, p := range list {
+		n += max(1, p.Count)
+	}
+	return n
 }
 
 func (s *server) watch(ctx context.Context, r WatchRequest) (*WatchAnswer, error) {

@@ -25,6 +25,8 @@ func Text(w io.Writer, r *check.Report, o Options) error {
 	t.unconfirmed()
 	t.settling()
 	t.elsewhere()
+	t.ports()
+	t.paths()
 	t.tasks()
 	t.connections()
 	t.names()
@@ -56,6 +58,8 @@ func (t *text) verdict() {
 // asked is the question in one line.
 func asked(q *check.Question) string {
 	switch {
+	case q.To == "" && q.Published != 0:
+		return publishedAs(q)
 	case q.To == "" && len(q.Services) > 0:
 		return strings.Join(q.Services, ", ") + " and all that share a network with " + map[bool]string{true: "it", false: "them"}[len(q.Services) == 1]
 	case q.To == "":
@@ -77,6 +81,21 @@ func asked(q *check.Question) string {
 	}
 	if len(q.Networks) > 0 {
 		s += ", on " + strings.Join(q.Networks, ", ")
+	}
+	if q.Published != 0 {
+		s += "; " + publishedAs(q)
+	}
+	return s
+}
+
+// publishedAs is the question about a published port.
+func publishedAs(q *check.Question) string {
+	s := fmt.Sprintf("published port %d", q.Published)
+	if q.Hostname != "" || q.Path != "" {
+		s += ", asked for " + q.Hostname + cmp.Or(q.Path, "/")
+	}
+	if q.Status != 0 {
+		s += fmt.Sprintf(", status %d expected", q.Status)
 	}
 	return s
 }
