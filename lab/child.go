@@ -31,13 +31,25 @@ type nodeSpec struct {
 // MaybeChild must be the first call of main, and of TestMain, in every program that starts a lab: nodes are this same
 // program run again. In a node it never returns; elsewhere it does nothing.
 func MaybeChild() {
+	if dir := os.Getenv(umlEnv); dir != "" && os.Getpid() == 1 {
+		fmt.Fprintln(os.Stderr, "first process:", runGuest(dir))
+		os.Exit(1)
+	}
 	if len(os.Args) != 4 || os.Args[0] != childName {
 		return
 	}
-	if err := runNode(os.Args[3]); err != nil {
-		fmt.Fprintf(os.Stderr, "node %s of lab %s: %v\n", os.Args[2], os.Args[1], err)
+	run := runNode
+	switch os.Args[2] {
+	case keeperPart:
+		run = runKeeper
+	case insidePart:
+		run = runInside
 	}
-	os.Exit(1)
+	if err := run(os.Args[3]); err != nil {
+		fmt.Fprintf(os.Stderr, "%s of lab %s: %v\n", os.Args[2], os.Args[1], err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 func runNode(specFile string) error {
@@ -120,6 +132,9 @@ func mountInside(s nodeSpec, root string) error {
 		{from: filepath.Join(s.State, s.Name, "containerd"), to: at("var/lib/containerd"), flags: unix.MS_BIND},
 		{from: s.State, to: at("lab"), flags: unix.MS_BIND},
 	}
+	if share := os.Getenv(shareEnv); share != "" { // in User Mode Linux: what the machine sees, too
+		ms = append(ms, nodeMount{from: share, to: at("lab/share"), flags: unix.MS_BIND})
+	}
 	if _, err := os.Stat("/lib/modules"); err == nil { // so that the engine can ask for vxlan and the like
 		ms = append(ms, nodeMount{from: "/lib/modules", to: at("lib/modules"), flags: unix.MS_BIND})
 	}
@@ -164,8 +179,19 @@ func useLegacyTables(root string) error {
 	return nil
 }
 
-// enterRoot uses pivot_root, not chroot: with chroot runc puts mounts with propagation into the wrong place.
+// enterRoot makes root the node's.
 func enterRoot(s nodeSpec, root string) error {
+	if err := swapRoot(root); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_SHARED, ""); err != nil {
+		return fmt.Errorf("share /: %w", err)
+	}
+	return unix.Sethostname([]byte(s.Name))
+}
+
+// swapRoot uses pivot_root, not chroot: with chroot runc puts mounts with propagation into the wrong place.
+func swapRoot(root string) error {
 	old := filepath.Join(root, ".old")
 	if err := os.MkdirAll(old, 0o700); err != nil {
 		return err
@@ -180,10 +206,7 @@ func enterRoot(s nodeSpec, root string) error {
 		return fmt.Errorf("leave the machine's root: %w", err)
 	}
 	_ = os.Remove("/.old")
-	if err := unix.Mount("", "/", "", unix.MS_SHARED, ""); err != nil {
-		return fmt.Errorf("share /: %w", err)
-	}
-	return unix.Sethostname([]byte(s.Name))
+	return nil
 }
 
 func startEngine() (int, error) {

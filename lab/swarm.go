@@ -38,7 +38,7 @@ func (l *Lab) waitEngine(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	err = poll(ctx, 60*time.Second, "the engine of "+node, func() (bool, error) {
+	err = poll(ctx, 60*time.Second*l.patience(), "the engine of "+node, func() (bool, error) {
 		if n, err := l.Node(node); err != nil || !alive(n.PID) {
 			return true, nil // told apart below
 		}

@@ -124,7 +124,7 @@ func start(ctx context.Context, o Options, p *progress) (*Lab, error) {
 	if err := l.topology(ctx); err != nil {
 		return nil, err
 	}
-	limit := time.Duration(60+5*o.Nodes) * time.Second
+	limit := time.Duration(60+5*o.Nodes) * time.Second * l.patience()
 	if err := l.Converge(ctx, limit); err != nil {
 		return nil, err
 	}

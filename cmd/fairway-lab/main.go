@@ -3,9 +3,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -21,7 +21,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := root().ExecuteContext(ctx)
 	stop()
-	if code, ok := err.(*exec.ExitError); ok && code.ExitCode() > 0 { // exec ends as its command ended
+	var code interface{ ExitCode() int }
+	if errors.As(err, &code) && code.ExitCode() > 0 { // exec ends as its command ended
 		os.Exit(code.ExitCode())
 	}
 	if err != nil {
@@ -39,12 +40,14 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.PersistentFlags().StringVar(&name, "name", "lab", "which lab; several can run side by side")
-	c.AddCommand(up(&name), down(&name), status(&name), execute(&name), breakFault(&name), heal(&name), faults(), matrix(&name), benchmark(&name), measure())
+	c.AddCommand(up(&name), down(&name), forwarded(&name, status(&name)), execute(&name), inside(&name),
+		forwarded(&name, breakFault(&name)), forwarded(&name, heal(&name)), faults(), matrix(&name), benchmark(&name), measure())
 	return c
 }
 
 func up(name *string) *cobra.Command {
 	o := lab.Options{Out: os.Stderr}
+	var kernel string
 	ssh := false
 	c := &cobra.Command{
 		Use:   "up",
@@ -52,6 +55,9 @@ func up(name *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = *name
+			if kernel == "uml" {
+				return upInUML(cmd.Context(), o)
+			}
 			l, err := lab.Up(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -76,6 +82,7 @@ func up(name *string) *cobra.Command {
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
 	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
 	f.BoolVar(&o.Routed, "routed", false, "put a router between the nodes, as clouds do (always with more than 16)")
+	f.StringVar(&kernel, "kernel", "auto", "auto: the machine's own; uml: User Mode Linux's, which has IPVS, ESP and netem")
 	f.BoolVar(&ssh, "ssh", false, "an sshd in every node, which root of the first node may log in to")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
@@ -99,13 +106,16 @@ func execute(name *string) *cobra.Command {
 		Short: "Run a command in all namespaces of a node",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := lab.Open(*name)
-			if err != nil {
-				return err
-			}
 			argv := args[1:]
 			if argv[0] == "--" {
 				argv = argv[1:]
+			}
+			if u, err := lab.OpenUML(*name); err == nil {
+				return runInside(cmd.Context(), u, lab.Inside{Node: args[0], Netns: ns, Argv: argv})
+			}
+			l, err := lab.Open(*name)
+			if err != nil {
+				return err
 			}
 			x, err := l.Command(cmd.Context(), args[0], ns, argv...)
 			if err != nil {

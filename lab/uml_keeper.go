@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// The network between the machine and User Mode Linux: one tap in a namespace that only the keeper is in.
+const (
+	umlTap   = "uml0"
+	umlOuter = "10.78.0.1"
+	umlInner = "10.78.0.2"
+	umlPort  = ":9"
+)
+
+// keeperSpec is what a keeper reads.
+type keeperSpec struct {
+	Dir, Name, Kernel string
+	Self              string // program that is the first process inside
+	CPU               int
+	MemoryMB          int
+	Leash             bool
+}
+
+// runKeeper boots User Mode Linux and ends with it; everything inside ends with the keeper, by whatever it is ended.
+func runKeeper(file string) error {
+	var s keeperSpec
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	if s.Leash {
+		defer os.RemoveAll(s.Dir)
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			_ = os.RemoveAll(s.Dir)
+			os.Exit(0)
+		}()
+	}
+	memory := filepath.Join(s.Dir, "memory")
+	err = mountAll([]nodeMount{
+		{to: "/", flags: unix.MS_REC | unix.MS_PRIVATE},
+		{kind: "proc", from: "proc", to: "/proc"},
+		// Its memory is a file that must be executable, which /dev/shm is not everywhere.
+		{kind: "tmpfs", from: "tmpfs", to: memory, data: "size=100%,huge=within_size"},
+	})
+	if err != nil {
+		return err
+	}
+	wires := fmt.Sprintf("tuntap add mode tap name %s\naddr add %s/24 dev %s\nlink set %s up\n", umlTap, umlOuter, umlTap, umlTap)
+	if err := ipBatch(context.Background(), "", wires); err != nil {
+		return err
+	}
+	var one unix.CPUSet
+	one.Set(s.CPU)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("bind to processor %d: %w", s.CPU, err)
+	}
+	// It cannot move to a processor that is free, so it may go before what can.
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -10); err != nil {
+		return fmt.Errorf("raise priority: %w", err)
+	}
+	return s.run(memory)
+}
+
+func (s keeperSpec) run(memory string) error {
+	console, err := os.Create(filepath.Join(s.Dir, "console.log"))
+	if err != nil {
+		return err
+	}
+	defer console.Close()
+	cmd := exec.Command(umlProgram, fmt.Sprintf("mem=%dM", s.MemoryMB), "rootfstype=hostfs", "rootflags=/", "ro", "init="+s.Self,
+		"con=null", "con0=null,fd:1", "quiet", "uml_dir="+s.Dir, "umid=control", "vec0:transport=tap,ifname="+umlTap+",depth=128",
+		umlEnv+"="+s.Dir)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "TMPDIR="+memory)
+	cmd.Stdout, cmd.Stderr = console, console
+	return cmd.Run()
+}
