@@ -86,6 +86,9 @@ func (s *SSH) copy(ctx context.Context, target string) (string, error) {
 	if err != nil && len(words) == 3 && !strings.ContainsAny(words[2], shellMeans) {
 		s.forget(target, words[2]) // stopped after it was stored
 	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v", s.patience())
+	}
 	if err != nil {
 		return "", errs.because(err)
 	}

@@ -106,10 +106,14 @@ func TestSSHSaysWhatIsWrong(t *testing.T) {
 		"no key":       {"echo 'ops@10.77.0.12: Permission denied (publickey).' >&2; exit 255", "Permission denied (publickey)"},
 		"other arch":   {"cat >/dev/null; echo \"riscv64 00 /tmp/fairway.none\"", "that machine is riscv64"},
 		"torn copy":    {"cat >/dev/null; echo \"m68k 00 /tmp/fairway.none\"", "not the one that was sent"},
+		"silence":      {"exec sleep 60", "no answer within 50ms"},
 		"strange word": {"cat >/dev/null; echo hello", "it answers \"hello\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &SSH{Target: "ops@{addr}", Client: client(t, c.script), Program: []byte("x"), Arch: "m68k"}
+			if name == "silence" {
+				s.Patience = 50 * time.Millisecond
+			}
 			_, err := s.Node(t.Context(), "n2", addr)
 			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "n2") {
 				t.Errorf("error %v, want %q", err, c.says)
