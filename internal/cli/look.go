@@ -280,7 +280,26 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.deeper(ctx, s, sc)
+	l.onward(ctx, s, sc)
 	l.countAgain(ctx, s)
+}
+
+// onward goes on to the routing mesh where FROM reaches TO and one of them
+// publishes a port: the complaint may be about that (runbook U4).
+func (l *look) onward(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
+	if ctx.Err() != nil || !expect.Onward(s, sc) {
+		return
+	}
+	l.progress("these connections are whole; going on to the published ports")
+	l.question.Mesh, s.Question.Mesh = true, true
+	var err error
+	if *sc, err = expect.Resolve(s); err != nil {
+		return
+	}
+	l.lookElsewhere(ctx, s)
+	plan := expect.First(s, sc)
+	l.send(ctx, s, expect.Plan{Published: expect.NotAsked(s, plan.Published)})
+	l.send(ctx, s, expect.Plan{Published: expect.MeshStages(s, sc)})
 }
 
 // sampled says when not every pair was tried.

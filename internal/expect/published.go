@@ -93,7 +93,9 @@ func resolvePublished(s *fact.Snapshot, sc *Scope) error {
 		}
 	}
 	if q.Mesh {
-		sc.Mesh = append(sc.Mesh, publishing(s, slices.Concat(sc.FromServices, sc.ToServices))...)
+		sc.Mesh = append(sc.Mesh, slices.DeleteFunc(publishing(s, slices.Concat(sc.FromServices, sc.ToServices)), func(p Published) bool {
+			return p.Network == ""
+		})...)
 	}
 	alone := q.To == "" && !q.All
 	for _, p := range sc.Mesh {
@@ -109,11 +111,12 @@ func resolvePublished(s *fact.Snapshot, sc *Scope) error {
 }
 
 // entrances are the nodes that the routing mesh listens on: all that are not
-// down, drained ones too.
+// down, drained ones too; these only where they were asked for, because no agent
+// runs there.
 func entrances(s *fact.Snapshot) []fact.NodeID {
 	var out []fact.NodeID
 	for _, n := range s.Wanted.Nodes {
-		if n.State == "ready" {
+		if n.State == "ready" && (n.Availability != "drain" || !s.Question.Mesh) {
 			out = append(out, n.ID)
 		}
 	}
@@ -178,7 +181,33 @@ func Mesh(s *fact.Snapshot, sc *Scope) []fact.PublishedProbe {
 		}
 		out = append(out, p.backends(s)...)
 	}
-	return append(out, virtual(s, sc)...)
+	out = append(out, virtual(s, sc)...)
+	if s.Question.All {
+		return frugal(out)
+	}
+	return out
+}
+
+// frugal keeps a look at the whole Swarm small: one request a probe, and no
+// more than MaxTCP probes.
+func frugal(list []fact.PublishedProbe) []fact.PublishedProbe {
+	for i := range list {
+		list[i].Count = 1
+	}
+	return list[:min(MaxTCP, len(list))]
+}
+
+// Onward reports whether what was asked is whole and one of its ends publishes
+// a port through the routing mesh, so that the runbook goes on to part I (U4).
+func Onward(s *fact.Snapshot, sc *Scope) bool {
+	q := s.Question
+	if q.All || q.To == "" || q.Published != 0 || q.Mesh || len(s.Seen.TCP) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return p.Outcome != fact.Open }) {
+		return false
+	}
+	return slices.ContainsFunc(publishing(s, slices.Concat(sc.FromServices, sc.ToServices)), func(p Published) bool { return p.Network != "" })
 }
 
 // ask plans the requests to one node.
@@ -352,6 +381,15 @@ func MeshStages(s *fact.Snapshot, sc *Scope) []fact.PublishedProbe {
 		out = append(append(out, p.sandboxes(s)...), p.inside(s)...)
 	}
 	return out
+}
+
+// NotAsked are the probes of a plan that have no answer yet.
+func NotAsked(s *fact.Snapshot, plan []fact.PublishedProbe) []fact.PublishedProbe {
+	return slices.DeleteFunc(plan, func(p fact.PublishedProbe) bool {
+		return slices.ContainsFunc(s.Seen.Published, func(q fact.PublishedProbe) bool {
+			return q.From == p.From && q.Stage == p.Stage && q.Target == p.Target && q.Service == p.Service
+		})
+	})
 }
 
 func bad(q *fact.PublishedProbe) bool {

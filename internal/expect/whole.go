@@ -41,6 +41,7 @@ func whole(s *fact.Snapshot) (Scope, error) {
 		sc.Ports = union(sc.Ports, PortsOf(s, &sc, &sc.To[i]))
 	}
 	slices.Sort(sc.Ports)
+	sc.Mesh = publishing(s, sc.ToServices)
 	return sc, nil
 }
 
@@ -132,7 +133,7 @@ func everyone(s *fact.Snapshot, sc *Scope) Plan {
 	}
 	w.names()
 	w.connections()
-	w.plan.Peers = peers(s, sc)
+	w.plan.Peers, w.plan.Published = peers(s, sc), Mesh(s, sc)
 	return w.plan
 }
 
