@@ -36,7 +36,9 @@ func dockerdHung() Fault {
 			return l.wholeAgain(ctx, d)
 		},
 		Want: func(_ *Lab, d *Draw) Want {
-			return d.ask(Cause{ID: "dockerd-hung", Node: d.Peer, Kind: "node", Name: d.Peer})
+			w := d.ask(Cause{ID: "dockerd-hung", Node: d.Peer, Kind: "node", Name: d.Peer})
+			w.Unseen = []string{d.Peer} // where agents are put for one run
+			return w
 		},
 	}
 }

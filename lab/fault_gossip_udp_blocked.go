@@ -13,9 +13,10 @@ import (
 // starts a service when a quiet time begins.
 func gossipUDPBlocked() Fault {
 	return Fault{
-		ID:    "gossip-udp-blocked",
-		Doc:   "another node's own firewall drops gossip's UDP and not its TCP: news of a task comes up to half a minute late",
-		Layer: "C",
+		ID:      "gossip-udp-blocked",
+		Doc:     "another node's own firewall drops gossip's UDP and not its TCP: news of a task comes up to half a minute late",
+		Layer:   "C",
+		TwoEnds: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			if err := l.insertRulesOn(ctx, d, d.Peer, "INPUT -p udp --dport 7946 -j DROP"); err != nil {
 				return err

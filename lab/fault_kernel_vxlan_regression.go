@@ -13,9 +13,10 @@ import (
 // VNI inside the packet, and every other datagram to the port passes.
 func kernelVXLANRegression() Fault {
 	return Fault{
-		ID:    "kernel-vxlan-regression",
-		Doc:   "a node's kernel takes overlay packets from the wire and loses them before the vxlan link",
-		Layer: "K",
+		ID:      "kernel-vxlan-regression",
+		Doc:     "a node's kernel takes overlay packets from the wire and loses them before the vxlan link",
+		Layer:   "K",
+		TwoEnds: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			vxlan, err := l.InOverlay(ctx, d.Peer, d.Network, "ip", "-d", "link", "show", "vxlan0")
 			if err != nil {

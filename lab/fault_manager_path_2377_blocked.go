@@ -37,7 +37,9 @@ func managerPathBlocked() Fault {
 			return l.wholeAgain(ctx, d)
 		},
 		Want: func(_ *Lab, d *Draw) Want {
-			return d.ask(Cause{ID: "manager-path-2377-blocked", Node: d.Peer, Kind: "node", Name: d.Peer})
+			w := d.ask(Cause{ID: "manager-path-2377-blocked", Node: d.Peer, Kind: "node", Name: d.Peer})
+			w.Unseen = []string{d.Peer} // where agents are put for one run
+			return w
 		},
 	}
 }

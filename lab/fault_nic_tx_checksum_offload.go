@@ -14,9 +14,10 @@ import (
 // those of TCP from the peer are overwritten.
 func nicTxChecksumOffload() Fault {
 	return Fault{
-		ID:    "nic-tx-checksum-offload",
-		Doc:   "the card of another node spoils the checksums of TCP inside VXLAN: pings pass, connections do not",
-		Layer: "U",
+		ID:      "nic-tx-checksum-offload",
+		Doc:     "the card of another node spoils the checksums of TCP inside VXLAN: pings pass, connections do not",
+		Layer:   "U",
+		TwoEnds: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			port, err := l.vxlanPort(ctx, d)
 			if err != nil {

@@ -66,7 +66,9 @@ func underlayPeerCable() Fault {
 		},
 		// Who looks from one node only cannot say which end it is; who looks from all says it is the peer.
 		Want: func(_ *Lab, d *Draw) Want {
-			return d.ask(Cause{ID: "underlay-peer-unreachable", Kind: "node", Name: d.Peer})
+			w := d.ask(Cause{ID: "underlay-peer-unreachable", Kind: "node", Name: d.Peer})
+			w.Unseen = []string{d.Peer}
+			return w
 		},
 	}
 }

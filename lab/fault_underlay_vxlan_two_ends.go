@@ -34,7 +34,7 @@ func underlayVXLANPeerFromOne() Fault {
 
 func vxlanBlockedOn(id, doc string, rules func(*Draw, string) (string, []string), cause func(*Draw) Cause) Fault {
 	return Fault{
-		ID: id, Doc: doc, Layer: "U",
+		ID: id, Doc: doc, Layer: "U", TwoEnds: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			port, err := l.vxlanPort(ctx, d)
 			if err != nil {

@@ -19,6 +19,7 @@ func vxlanPortClash() Fault {
 	}, func(d *Draw) Cause {
 		return Cause{ID: "vxlan-port-clash-hypervisor", Node: d.Node, Peer: d.Peer}
 	})
+	f.TwoEnds = true
 	heal := f.Heal
 	f.Heal = func(ctx context.Context, l *Lab, d *Draw) error {
 		_, err := l.Exec(ctx, d.Peer, "sh", "-c", "! ip link show othervxlan 2>/dev/null || ip link del othervxlan")
