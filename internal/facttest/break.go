@@ -94,6 +94,10 @@ func blankHeld(k *fact.Kernel, kind fact.Kind) {
 			ns.Sysctls = nil
 		case fact.KindCounters:
 			ns.Counters = nil
+		case fact.KindRules:
+			ns.Netfilter = nil
+		case fact.KindIPVS:
+			ns.IPVS = nil
 		case fact.KindOffload:
 			for j := range ns.Links {
 				ns.Links[j].Driver, ns.Links[j].Offload = "", nil
