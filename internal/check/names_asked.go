@@ -26,7 +26,8 @@ func (in *In) askers() []asker {
 			out = append(out, asker{e, n})
 		}
 	}
-	if len(out) == 0 {
+	// A published port alone is asked about by number; no name is looked up.
+	if len(out) == 0 && (in.Question.To != "" || in.Question.All) {
 		in.Blind("no container of the asking side runs where it could be looked at")
 	}
 	return out
