@@ -60,10 +60,10 @@ func (in *In) overlaps(node *fact.Node, host *fact.NetNS, n *fact.EngineNetwork)
 	if f.Message == "" {
 		return nil
 	}
-	f.Relief = fmt.Sprintf("docker network create -d overlay --attachable --subnet FREE-RANGE %s-2; docker service update --network-add %s-2 --network-rm %s SERVICE", n.Name, n.Name, n.Name)
+	f.Relief = fmt.Sprintf("docker network create -d overlay --attachable --subnet FREE-RANGE %[2]s; docker service update --network-add %[2]s --network-rm %[1]s SERVICE", quoted(n.Name), quoted(n.Name+"-2"))
 	if n.Driver != "overlay" {
 		f.Network = "" // every path leads over the node's own bridge
-		f.Relief, f.Impact = fmt.Sprintf("on %s: drain it, then docker network rm %s; docker network create --subnet FREE-RANGE -o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.enable_ip_masquerade=true -o com.docker.network.bridge.name=%s %s", node.Name, n.Name, n.Name, n.Name), ImpactNode(node.Name)
+		f.Relief, f.Impact = fmt.Sprintf("on %[1]s: drain it, then docker network rm %[2]s; docker network create --subnet FREE-RANGE -o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.enable_ip_masquerade=true -o com.docker.network.bridge.name=%[2]s %[2]s", node.Name, quoted(n.Name)), ImpactNode(node.Name)
 	}
 	return []Finding{f}
 }

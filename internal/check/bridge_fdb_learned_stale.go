@@ -79,6 +79,6 @@ func (in *In) wrongSide(o *overlay, row *fact.FDBEntry, l *fact.Link, name, want
 		Message:  fmt.Sprintf("the bridge of %s on %s looks for %s behind %s", o.Net.Name, o.Node.Name, name, l.Name),
 		Evidence: []Evidence{{Where: fmt.Sprintf("%s: bridge of %s", o.Node.Name, o.Net.Name), Want: fmt.Sprintf("%s %s", row.MAC, want), Got: "behind " + l.Name}},
 		Confirm:  fmt.Sprintf("on %s: %sbridge fdb show | grep %s", o.Node.Name, Enter(o.NS.Name), row.MAC),
-		Relief:   fmt.Sprintf("on %s: %sbridge fdb del %s dev %s master", o.Node.Name, Enter(o.NS.Name), row.MAC, l.Name),
+		Relief:   fmt.Sprintf("on %s: %sbridge fdb del %s dev %s master", o.Node.Name, Enter(o.NS.Name), row.MAC, quoted(l.Name)),
 	}
 }

@@ -233,4 +233,4 @@ func EndSubject(e *expect.End) Subject {
 
 // Enter is the command prefix that enters a namespace of a node by its handle.
 // The engine's folder is /var/run/docker/netns unless its exec-root was moved.
-func Enter(ns string) string { return "nsenter --net=/var/run/docker/netns/" + ns + " " }
+func Enter(ns string) string { return "nsenter --net=" + quoted("/var/run/docker/netns/"+ns) + " " }

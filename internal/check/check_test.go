@@ -59,6 +59,7 @@ func mutations(t *testing.T, rows []mutation) {
 			wantCause(t, r, row.want)
 			ablated(t, &row)
 			reordered(t, &row)
+			hostile(t, &row)
 			if len(r.Causes[0].Explains) < row.explain {
 				t.Errorf("explains %q, want at least %d lines", r.Causes[0].Explains, row.explain)
 			}

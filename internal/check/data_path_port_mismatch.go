@@ -53,9 +53,8 @@ func (in *In) wrongPort(node *fact.Node, ns *fact.NetNS, l *fact.Link, want uint
 		Certainty: Proof, Structural: true, Node: node.Name, Network: ns.Network, Subject: Subject{Kind: "link", Name: l.Name},
 		Message:  fmt.Sprintf("%s of %s on %s uses UDP port %d, the Swarm uses %d", l.Name, name, node.Name, l.VXLAN.Port, want),
 		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s of %s", node.Name, l.Name, name), Want: fmt.Sprintf("dstport %d", want), Got: fmt.Sprintf("dstport %d", l.VXLAN.Port)}},
-		Confirm:  fmt.Sprintf("on %s: %sip -d link show %s", node.Name, Enter(ns.Name), l.Name),
-		Relief: fmt.Sprintf("on a manager: docker node update --availability drain %s; when its tasks are gone: docker node update --availability active %s",
-			node.Name, node.Name),
-		Impact: ImpactNode(node.Name),
+		Confirm:  fmt.Sprintf("on %s: %sip -d link show %s", node.Name, Enter(ns.Name), quoted(l.Name)),
+		Relief:   drainAndBack(node.Name),
+		Impact:   ImpactNode(node.Name),
 	}
 }

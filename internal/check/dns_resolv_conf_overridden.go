@@ -71,7 +71,7 @@ func (in *In) noResolver(a *asker, box *fact.Container) Finding {
 	}
 	f.Message = fmt.Sprintf("%s is on %s only, where the engine has no resolver for names of services", a.what(), on)
 	f.Evidence = []Evidence{{Where: a.Node.Name + ": networks of " + a.End.Name, Want: "a network with the engine's resolver", Got: on}}
-	f.Relief = fmt.Sprintf("on %s: docker network connect NETWORK %.12s (the network of %s)", a.Node.Name, a.End.Container, in.Question.To)
+	f.Relief = fmt.Sprintf("on %s: docker network connect NETWORK %.12s   # the network of %s", a.Node.Name, a.End.Container, in.Question.To)
 	return f
 }
 

@@ -98,8 +98,7 @@ func (in *In) deadResolver(a *asker, ns *fact.NetNS, front, back fact.Outcome) (
 		if back == fact.Open {
 			e.Got += ": asked directly, the socket answers"
 		}
-		to := fmt.Sprintf("-d 127.0.0.11 --dport 53 -j DNAT --to-destination %s", sock.Local)
-		f.Relief, f.Impact = fmt.Sprintf("on %s: %siptables -t nat -I OUTPUT -p udp %s", a.Node.Name, Enter(ns.Name), to), ImpactNone
+		f.Relief, f.Impact = a.redirect(ns), ImpactNone
 	} else {
 		if f.Probed = sock.Queue > 0; !f.Probed && in.Earlier != nil {
 			in.Blind("%s gets no answer, but its questions are read: upstream servers may be silent", a.what())

@@ -92,9 +92,10 @@ func TestDNSResolverDead(t *testing.T) {
 
 func TestDNSResolverDeadRelief(t *testing.T) {
 	for relief, mutate := range map[string]func(*fact.Snapshot){
-		"--to-destination 127.0.0.11:40002": func(s *fact.Snapshot) { askBehind(s, 1, fact.Open) },
-		"docker rm -f":                      func(s *fact.Snapshot) { dropResolverSocket(s, 1) },
-		"systemctl restart docker":          func(s *fact.Snapshot) { askBehind(s, 1, fact.Timeout); unread(s, 1) },
+		"-p udp -d 127.0.0.11 --dport 53 -j DNAT --to-destination 127.0.0.11:40002\non n1: nsenter --net=/var/run/docker/netns/" + facttest.Sandbox(facttest.Web(1)) +
+			" iptables -t nat -I OUTPUT -p tcp -d 127.0.0.11 --dport 53 -j DNAT --to-destination 127.0.0.11:40001": func(s *fact.Snapshot) { askBehind(s, 1, fact.Open) },
+		"docker rm -f":             func(s *fact.Snapshot) { dropResolverSocket(s, 1) },
+		"systemctl restart docker": func(s *fact.Snapshot) { askBehind(s, 1, fact.Timeout); unread(s, 1) },
 	} {
 		s := facttest.Healthy()
 		deafResolver(s, 1, fact.Timeout)

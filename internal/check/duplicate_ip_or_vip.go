@@ -92,7 +92,7 @@ func (in *In) givenTwice(have []holder) Finding {
 	}
 	f.Message = fmt.Sprintf("%s on %s belongs to %s", last.Addr, in.NetworkName(last.Network), strings.Join(names, " and "))
 	f.Evidence = []Evidence{{Where: "addresses of " + in.NetworkName(last.Network), Want: last.Addr.String() + " once", Got: strings.Join(names, ", ")}}
-	f.Confirm = fmt.Sprintf("docker network inspect -v %s | grep -n %s", in.NetworkName(last.Network), last.Addr)
+	f.Confirm = fmt.Sprintf("docker network inspect -v %s | grep -n %s", quoted(in.NetworkName(last.Network)), last.Addr)
 	f.Relief, f.Impact = last.Relief, ImpactTask
 	return f
 }
@@ -103,8 +103,8 @@ func (in *In) taken(o *overlay, p *port, l *fact.Link, addr string, owner *holde
 		Certainty: Proof, Node: o.Node.Name, Network: o.Net.ID, Subject: p.Subject, Probed: in.failedWith(p.Task),
 		Message:  fmt.Sprintf("%s on %s has taken %s on %s, which is %s", p.Name, o.Node.Name, addr, o.Net.Name, owner.What),
 		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s of %s", o.Node.Name, l.Name, p.Name), Want: p.Prefix.String(), Got: "also " + addr + ", of " + owner.What}},
-		Confirm:  fmt.Sprintf("on %s: %sip addr show %s", o.Node.Name, Enter(p.Sandbox.Name), l.Name),
-		Relief:   fmt.Sprintf("on %s: %sip addr del %s dev %s", o.Node.Name, Enter(p.Sandbox.Name), addr, l.Name),
+		Confirm:  fmt.Sprintf("on %s: %sip addr show %s", o.Node.Name, Enter(p.Sandbox.Name), quoted(l.Name)),
+		Relief:   fmt.Sprintf("on %s: %sip addr del %s dev %s", o.Node.Name, Enter(p.Sandbox.Name), addr, quoted(l.Name)),
 	}
 	if owner.Task != "" {
 		f.Tasks = []fact.TaskID{owner.Task}

@@ -104,7 +104,7 @@ func (in *In) twoNames(n *fact.Node) []Finding {
 			return []Finding{{Certainty: Strong, Node: who, Subject: Subject{Kind: "node", Name: who}, Impact: ImpactNode(who),
 				Message:  fmt.Sprintf("gossip on %s counts two engines at %s, the address of %s", n.Name, p.IP, who),
 				Evidence: []Evidence{{fmt.Sprintf("%s: peers of %s", n.Name, e.Name), "one at " + p.IP.String(), strings.Join(slices.Sorted(slices.Values([]string{e.Peers[k].Name, p.Name})), " and ")}},
-				Confirm:  fmt.Sprintf("on %s: docker network inspect -v %s --format '{{json .Peers}}'", n.Name, e.Name)}}
+				Confirm:  fmt.Sprintf("on %s: docker network inspect -v %s --format '{{json .Peers}}'", n.Name, quoted(e.Name))}}
 		}
 	}
 	return nil

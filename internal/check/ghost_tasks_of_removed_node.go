@@ -57,13 +57,13 @@ func ghostTasks(in *In) []Finding {
 func (in *In) ghosts(id fact.NodeID, tasks []*fact.Task) Finding {
 	slices.SortFunc(tasks, func(a, b *fact.Task) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	f := Finding{Certainty: Proof, Node: in.NodeName(id), Subject: in.NodeSubject(id), Structural: true, Nodes: []fact.NodeID{id},
-		Confirm: fmt.Sprintf("docker node ls; docker service ps --no-trunc %s | grep -i running", tasks[0].Service),
+		Confirm: fmt.Sprintf("docker node ls; docker service ps --no-trunc %s | grep -i running", quoted(tasks[0].Service)),
 		Relief:  fmt.Sprintf("docker node rm --force %s   # or bring it back", id)}
 	state := "is not in the swarm any more"
 	if n := in.Wanted.Node(id); n != nil {
 		state = "is " + n.State
 	} else {
-		f.Node, f.Relief, f.Impact = "", "docker service update --force "+tasks[0].Service, "all tasks of "+tasks[0].Service
+		f.Node, f.Relief, f.Impact = "", "docker service update --force "+quoted(tasks[0].Service), "all tasks of "+tasks[0].Service
 	}
 	f.Message = fmt.Sprintf("%d %s of %s, which %s, still %s as running, with %s", len(tasks), plural(len(tasks), "task", "tasks"), in.NodeName(id), state,
 		plural(len(tasks), "counts", "count"), plural(len(tasks), "its address", "their addresses"))

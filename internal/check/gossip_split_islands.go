@@ -86,7 +86,7 @@ func (in *In) island(net fact.NetworkID, main, small []fact.NodeID) (f Finding, 
 	}
 	f = Finding{Certainty: Strong, Network: net, Subject: in.NetworkSubject(net), Nodes: small,
 		Message: fmt.Sprintf("%s and %s do not gossip with each other on %s, although TCP 7946 between them is open", names, in.names(main), in.NetworkName(net)),
-		Confirm: fmt.Sprintf("on each node: docker network inspect -v %s --format '{{json .Peers}}'", in.NetworkName(net))}
+		Confirm: fmt.Sprintf("on each node: docker network inspect -v %s --format '{{json .Peers}}'", quoted(in.NetworkName(net)))}
 	if len(small) == 1 {
 		f.Node, f.Subject, f.Impact = names, in.NodeSubject(small[0]), ImpactNode(names)
 	}

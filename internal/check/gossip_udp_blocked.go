@@ -60,7 +60,7 @@ func gossipUDPBlocked(in *In) []Finding {
 		f.Probed = true
 		f.Message = fmt.Sprintf("gossip's packets (UDP %d) get lost between %s; TCP %d is open, so they only learn late what changes", expect.GossipPort, f.between(), expect.GossipPort)
 		f.Confirm = confirm
-		f.Relief = f.onEach(fmt.Sprintf("iptables -I INPUT -p udp --dport %d -j ACCEPT; iptables -I OUTPUT -p udp --dport %d -j ACCEPT", expect.GossipPort, expect.GossipPort))
+		f.Relief = f.onEach(accept("INPUT", expect.GossipPort), accept("OUTPUT", expect.GossipPort))
 		out = append(out, f.Finding)
 	}
 	return out

@@ -124,17 +124,17 @@ func (h *heldRow) link() string {
 // addFDB and addNeigh are the commands that put the rows right by hand, as the
 // engine would have.
 func (h *heldRow) addFDB() string {
-	return fmt.Sprintf("on %s: %sbridge fdb replace %s dev %s dst %s self permanent", h.Node.Name, Enter(h.NS.Name), h.MAC, h.link(), h.VTEP)
+	return fmt.Sprintf("on %s: %sbridge fdb replace %s dev %s dst %s self permanent", h.Node.Name, Enter(h.NS.Name), h.MAC, quoted(h.link()), h.VTEP)
 }
 
 func (h *heldRow) addNeigh() string {
-	return fmt.Sprintf("on %s: %sip neigh replace %s lladdr %s dev %s nud permanent", h.Node.Name, Enter(h.NS.Name), h.IP, h.MAC, h.link())
+	return fmt.Sprintf("on %s: %sip neigh replace %s lladdr %s dev %s nud permanent", h.Node.Name, Enter(h.NS.Name), h.IP, h.MAC, quoted(h.link()))
 }
 
 func (h *heldRow) showFDB() string {
-	return fmt.Sprintf("on %s: %sbridge fdb show dev %s | grep %s", h.Node.Name, Enter(h.NS.Name), h.link(), h.MAC)
+	return fmt.Sprintf("on %s: %sbridge fdb show dev %s | grep %s", h.Node.Name, Enter(h.NS.Name), quoted(h.link()), h.MAC)
 }
 
 func (h *heldRow) showNeigh() string {
-	return fmt.Sprintf("on %s: %sip neigh show %s dev %s", h.Node.Name, Enter(h.NS.Name), h.IP, h.link())
+	return fmt.Sprintf("on %s: %sip neigh show %s dev %s", h.Node.Name, Enter(h.NS.Name), h.IP, quoted(h.link()))
 }

@@ -73,7 +73,7 @@ func serviceAddrs(s *fact.Service) []holder {
 	var out []holder
 	for _, v := range s.VIPs {
 		out = append(out, holder{Network: v.Network, Addr: v.Addr.Addr(), Subject: ServiceSubject(s), What: "the virtual IP of " + s.Name,
-			Service: s.ID, Since: s.Created, Relief: fmt.Sprintf("on a manager: docker service update --endpoint-mode dnsrr %s", s.Name)})
+			Service: s.ID, Since: s.Created, Relief: fmt.Sprintf("on a manager: docker service update --endpoint-mode dnsrr %s", quoted(s.Name))})
 	}
 	return out
 }

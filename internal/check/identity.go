@@ -45,7 +45,7 @@ func (in *In) usurped(n *fact.Node) []Finding {
 				Message:  fmt.Sprintf("%s has the address %s of %s, too: what it sends there comes back to itself", n.Name, a, w.Hostname),
 				Evidence: []Evidence{{n.Name + ": addresses of " + at.Link, "none of another node", fmt.Sprintf("%s, of %s", at.Addr, w.Hostname)}},
 				Confirm:  fmt.Sprintf("on %s: ip route get %s   # local, where it should lead out", n.Name, a),
-				Relief:   fmt.Sprintf("on %s: ip address del %s dev %s", n.Name, at.Addr, at.Link), Impact: ImpactNone})
+				Relief:   fmt.Sprintf("on %s: ip address del %s dev %s", n.Name, at.Addr, quoted(at.Link)), Impact: ImpactNone})
 		}
 	}
 	return out

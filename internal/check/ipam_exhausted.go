@@ -49,7 +49,7 @@ func (in *In) exhausted(n *fact.Network) (Finding, bool) {
 	}
 	f := Finding{Certainty: Proof, Network: n.ID, Subject: in.NetworkSubject(n.ID), Recurring: len(d.Refused) > 0, Unstarted: true,
 		Message: fmt.Sprintf("%s is out of addresses: %s has %d to give, and %d are needed", n.Name, subnets(n), d.Room, max(all, d.Room+1)),
-		Confirm: fmt.Sprintf("docker network inspect %s --format '{{json .IPAM.Config}}'; docker service ps --no-trunc SERVICE", n.Name)}
+		Confirm: fmt.Sprintf("docker network inspect %s --format '{{json .IPAM.Config}}'; docker service ps --no-trunc SERVICE", quoted(n.Name))}
 	f.Evidence = []Evidence{{"addresses of " + n.Name, fmt.Sprintf("at most %d in use", d.Room),
 		fmt.Sprintf("%d for tasks, %d for nodes that run them, %d for virtual IPs", d.Tasks, d.Nodes, d.VIPs)}}
 	for _, t := range slices.Concat(d.Refused, d.Waiting) {
@@ -64,7 +64,7 @@ func (in *In) exhausted(n *fact.Network) (Finding, bool) {
 	f.Relief, f.Impact = fmt.Sprintf("docker service scale SERVICE=N   # fewer, for the services on %s, until %d addresses are enough", n.Name, d.Room), "the tasks that go"
 	if svc := in.Wanted.Service(f.Services[0]); svc != nil && svc.Mode == "replicated" {
 		if fit := int(min(svc.Replicas, math.MaxInt32)) - max(all-d.Room, 1); fit > 0 {
-			f.Relief = fmt.Sprintf("docker service scale %s=%d", svc.Name, fit)
+			f.Relief = fmt.Sprintf("docker service scale %s=%d", quoted(svc.Name), fit)
 		}
 	}
 	return f, true

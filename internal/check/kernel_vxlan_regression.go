@@ -53,8 +53,8 @@ func kernelRegression(in *In) []Finding {
 			f.Message += ": " + bad
 			f.Evidence = append(f.Evidence, Evidence{o.Node.Name + ": kernel", "one without known faults", o.Node.Kernel.Release + " (" + bad + ")"})
 		}
-		f.Confirm = fmt.Sprintf("on %s: uname -r; %sip -s link show %s; tcpdump -ni any udp port %d", f.Node, Enter(o.NS.Name), o.VXLAN().Name, expect.DataPathPort(in.Snapshot, o.Node))
-		f.Relief = fmt.Sprintf("on a manager: docker node update --availability drain %s; then boot the kernel it had before", f.Node)
+		f.Confirm = fmt.Sprintf("on %s: uname -r; %sip -s link show %s; tcpdump -ni any udp port %d", f.Node, Enter(o.NS.Name), quoted(o.VXLAN().Name), expect.DataPathPort(in.Snapshot, o.Node))
+		f.Relief = fmt.Sprintf("on a manager: docker node update --availability drain %s; then boot the kernel it had before", quoted(f.Node))
 		f.Impact = ImpactNode(f.Node)
 		out = append(out, f)
 	}

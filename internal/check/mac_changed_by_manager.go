@@ -34,8 +34,8 @@ func macChanged(in *In) []Finding {
 				Certainty: Proof, Node: o.Node.Name, Network: o.Net.ID, Subject: p.Subject, Probed: in.failedWith(p.Task),
 				Message:  fmt.Sprintf("%s of %s on %s has MAC address %s, but every node was told %s", p.Inner.Name, p.Name, o.Node.Name, p.Inner.MAC, p.MAC),
 				Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s of %s on %s", o.Node.Name, p.Inner.Name, p.Name, o.Net.Name), Want: p.MAC.String(), Got: p.Inner.MAC.String()}},
-				Confirm:  fmt.Sprintf("on %s: %sip link show %s", o.Node.Name, Enter(p.Sandbox.Name), p.Inner.Name),
-				Relief:   fmt.Sprintf("on %s: %sip link set %s address %s", o.Node.Name, Enter(p.Sandbox.Name), p.Inner.Name, p.MAC),
+				Confirm:  fmt.Sprintf("on %s: %sip link show %s", o.Node.Name, Enter(p.Sandbox.Name), quoted(p.Inner.Name)),
+				Relief:   fmt.Sprintf("on %s: %sip link set %s address %s", o.Node.Name, Enter(p.Sandbox.Name), quoted(p.Inner.Name), p.MAC),
 			}
 			if p.Task != "" {
 				f.Tasks = []fact.TaskID{p.Task}

@@ -86,6 +86,22 @@ func (a *asker) renew() string {
 	return fmt.Sprintf("on %s: docker rm -f %s", a.Node.Name, id)
 }
 
+// redirect are the commands that lead a container's questions to its resolver's
+// sockets again, one for UDP and one for TCP, which has a port of its own.
+func (a *asker) redirect(ns *fact.NetNS) string {
+	var out []string
+	for _, proto := range []string{"udp", "tcp"} {
+		i := slices.IndexFunc(ns.Sockets, func(s fact.Socket) bool {
+			return s.Proto == proto && s.Local.Addr() == expect.ResolverAddr
+		})
+		if i >= 0 {
+			out = append(out, fmt.Sprintf("on %s: %siptables -t nat -I OUTPUT -p %s -d 127.0.0.11 --dport 53 -j DNAT --to-destination %s",
+				a.Node.Name, Enter(ns.Name), proto, ns.Sockets[i].Local))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
 // netns is the name of the asker's namespace, as its questions say.
 func (in *In) netns(a *asker) string {
 	for _, p := range in.questions(a, "") {
@@ -112,12 +128,4 @@ func addrList(addrs []netip.Addr) string {
 }
 
 // quoted is a word as a shell takes it: names come from other people.
-func quoted(s string) string {
-	odd := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-./:=,@", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, odd) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func quoted(s string) string { return fact.Quoted(s) }

@@ -77,7 +77,7 @@ func (in *In) missingEntry(t *fact.Task, net fact.NetworkID, lacking, holding []
 	owner := in.NodeName(t.Node)
 	f := Finding{Certainty: Strong, Node: owner, Network: net, Subject: TaskSubject(t), Nodes: []fact.NodeID{t.Node},
 		Message: fmt.Sprintf("gossip tells %s nothing of %s on %s, which runs on %s and is well", listed(slices.Sorted(slices.Values(hostNames(lacking)))), expect.ShortName(t), in.NetworkName(net), owner),
-		Confirm: fmt.Sprintf("on %s: docker network inspect -v %s | grep %s", slices.Sorted(slices.Values(hostNames(lacking)))[0], in.NetworkName(net), t.ID),
+		Confirm: fmt.Sprintf("on %s: docker network inspect -v %s | grep %s", slices.Sorted(slices.Values(hostNames(lacking)))[0], quoted(in.NetworkName(net)), t.ID),
 		Relief:  "docker service update --force " + quoted(cmp.Or(t.Service, "SERVICE")), Impact: "all tasks of " + t.Service,
 		Fix: "No fault of these engines is known to do this. If it comes back after the update, drain and restart the engine of " + owner + ", and keep port 7946 open, TCP and UDP."}
 	for _, n := range slices.Concat(lacking, holding) {

@@ -95,6 +95,6 @@ func (in *In) staleEntry(e *entry, why string) Finding {
 		}
 		f.Relief, f.Impact = in.disown(e.Owner, e.Task.HostIP)
 	}
-	f.Confirm = fmt.Sprintf("on %s: docker network inspect -v %s | grep -A3 %s", e.Holders[0], e.Net.Name, e.Task.Name)
+	f.Confirm = fmt.Sprintf("on %s: docker network inspect -v %s | grep -A3 %s", e.Holders[0], quoted(e.Net.Name), quoted(e.Task.Name))
 	return f
 }

@@ -54,8 +54,8 @@ func checksumOffload(in *In) []Finding {
 		f.Probed = true
 		f.Node, f.Subject = p.Node.Name, Subject{Kind: "link", Name: link}
 		f.Message = fmt.Sprintf("TCP packets that %s of %s sends over the overlay come with wrong checksums: pings pass, no connection does", link, p.Node.Name)
-		f.Confirm = fmt.Sprintf("on %s: ethtool -k %s | grep -E 'tx-checksum|udp_tnl'; on %s: nstat -az | grep Csum", p.Node.Name, link, p.Peer.Name)
-		f.Relief = fmt.Sprintf("on %s: ethtool -K %s tx-checksum-ip-generic off", p.Node.Name, link)
+		f.Confirm = fmt.Sprintf("on %s: ethtool -k %s | grep -E 'tx-checksum|udp_tnl'; on %s: nstat -az | grep Csum", p.Node.Name, quoted(link), p.Peer.Name)
+		f.Relief = fmt.Sprintf("on %s: ethtool -K %s tx-checksum-ip-generic off", p.Node.Name, quoted(link))
 		out = append(out, f.Finding)
 	}
 	return out

@@ -20,12 +20,12 @@ func (o *overlay) troubles(l *fact.Link, bridged bool) []trouble {
 		}
 	}
 	member := l.VXLAN != nil || l.Kind == "veth"
-	say((member || l.Kind == "bridge") && !l.Up, "up", "down", "ip link set "+l.Name+" up")
-	say(member && bridged && !o.isBridge(l.Master), "in the bridge", "in no bridge", "ip link set "+l.Name+" master br0")
-	say(l.VXLAN != nil && l.Up && !l.Carrier, "with carrier", "no carrier", "ip link set "+l.Name+" up")
+	say((member || l.Kind == "bridge") && !l.Up, "up", "down", "ip link set "+quoted(l.Name)+" up")
+	say(member && bridged && !o.isBridge(l.Master), "in the bridge", "in no bridge", "ip link set "+quoted(l.Name)+" master br0")
+	say(l.VXLAN != nil && l.Up && !l.Carrier, "with carrier", "no carrier", "ip link set "+quoted(l.Name)+" up")
 	if gw := o.gateways(); l.Kind == "bridge" && len(gw) > 0 {
 		has := slices.ContainsFunc(l.Addrs, func(p netip.Prefix) bool { return slices.Contains(gw, p) })
-		say(!has, "with the gateway's address", fmt.Sprintf("addresses %v", l.Addrs), fmt.Sprintf("ip addr add %s dev %s", gw[0], l.Name))
+		say(!has, "with the gateway's address", fmt.Sprintf("addresses %v", l.Addrs), fmt.Sprintf("ip addr add %s dev %s", gw[0], quoted(l.Name)))
 	}
 	return out
 }
@@ -62,9 +62,9 @@ func (o *overlay) portTroubles(in *In, p *port, bridged bool) []trouble {
 	}
 	out := o.troubles(p.Outer, bridged)
 	if !p.Inner.Up {
-		out = append(out, trouble{p.Inner.Name + " of " + p.Name + " up", "down", enter + "ip link set " + p.Inner.Name + " up"})
+		out = append(out, trouble{p.Inner.Name + " of " + p.Name + " up", "down", enter + "ip link set " + quoted(p.Inner.Name) + " up"})
 	} else if p.Outer.Up && !(p.Inner.Carrier && p.Outer.Carrier) {
-		out = append(out, trouble{p.Inner.Name + " of " + p.Name + " with carrier", "no carrier", enter + "ip link set " + p.Inner.Name + " up"})
+		out = append(out, trouble{p.Inner.Name + " of " + p.Name + " with carrier", "no carrier", enter + "ip link set " + quoted(p.Inner.Name) + " up"})
 	}
 	return out
 }

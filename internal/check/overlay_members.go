@@ -93,7 +93,7 @@ func (in *In) oddMember(o *overlay, all []overlay, have []member, want int) Find
 	}
 	var relief []string
 	for _, m := range have {
-		relief = append(relief, fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(m.NS.Name), m.Link.Name, want))
+		relief = append(relief, fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(m.NS.Name), quoted(m.Link.Name), want))
 	}
 	f.Relief = strings.Join(relief, "\n")
 	return f

@@ -77,8 +77,8 @@ func (in *In) wrongMTU(o *overlay, s Subject, ns *fact.NetNS, want int, l *fact.
 		Certainty: Proof, Structural: true, Node: o.Node.Name, Network: o.Net.ID, Subject: s,
 		Message:  fmt.Sprintf("%s of %s on %s has MTU %d, but every link of %s should have %d", l.Name, s.Name, o.Node.Name, l.MTU, o.Net.Name, want),
 		Evidence: []Evidence{{Where: fmt.Sprintf("%s: %s in %s", o.Node.Name, l.Name, ns.Name), Want: fmt.Sprint("mtu ", want), Got: fmt.Sprint("mtu ", l.MTU)}},
-		Confirm:  fmt.Sprintf("on %s: %sip link show %s", o.Node.Name, Enter(ns.Name), l.Name),
-		Relief:   fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(ns.Name), l.Name, want),
+		Confirm:  fmt.Sprintf("on %s: %sip link show %s", o.Node.Name, Enter(ns.Name), quoted(l.Name)),
+		Relief:   fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(ns.Name), quoted(l.Name), want),
 	}
 	if s.Kind != "link" && l.MTU < want {
 		f.Certainty = Strong
@@ -97,7 +97,7 @@ func (in *In) addTooLarge(all map[fact.NetworkID]*Finding, o *overlay, nic *fact
 	if f == nil {
 		f = &Finding{Certainty: Proof, Structural: true, Network: o.Net.ID, Subject: in.NetworkSubject(o.Net.ID),
 			Message: fmt.Sprintf("%s is made for an underlay of MTU %d, but %s of %s carries %d", o.Net.Name, o.Net.MTU, nic.Name, o.Node.Name, nic.MTU),
-			Confirm: fmt.Sprintf("docker network inspect -f '{{.Options}}' %s; on %s: ip link show %s", o.Net.Name, o.Node.Name, nic.Name)}
+			Confirm: fmt.Sprintf("docker network inspect -f '{{.Options}}' %s; on %s: ip link show %s", quoted(o.Net.Name), o.Node.Name, quoted(nic.Name))}
 		all[o.Net.ID] = f
 	}
 	f.Evidence = append(f.Evidence, Evidence{Where: fmt.Sprintf("%s: %s below %s", o.Node.Name, nic.Name, o.Net.Name),
@@ -106,7 +106,7 @@ func (in *In) addTooLarge(all map[fact.NetworkID]*Finding, o *overlay, nic *fact
 	fits.MTU = nic.MTU
 	for _, p := range in.ports(o.Node, o.Net, o.NS) {
 		if p.Inner != nil {
-			f.Relief = strings.TrimPrefix(fmt.Sprintf("%s\non %s: %sip link set %s mtu %d", f.Relief, o.Node.Name, Enter(p.Sandbox.Name), p.Inner.Name, expect.OverlayMTU(&fits)), "\n")
+			f.Relief = strings.TrimPrefix(fmt.Sprintf("%s\non %s: %sip link set %s mtu %d", f.Relief, o.Node.Name, Enter(p.Sandbox.Name), quoted(p.Inner.Name), expect.OverlayMTU(&fits)), "\n")
 		}
 	}
 }

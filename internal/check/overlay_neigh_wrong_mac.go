@@ -67,7 +67,7 @@ type wrongClient struct {
 }
 
 func (c *wrongClient) command(h *heldRow, verb string) string {
-	return fmt.Sprintf("on %s: %sip neigh %s to %s dev %s", h.Node.Name, Enter(c.ns.Name), verb, h.IP, c.link)
+	return fmt.Sprintf("on %s: %sip neigh %s to %s dev %s", h.Node.Name, Enter(c.ns.Name), verb, h.IP, quoted(c.link))
 }
 
 // wrongClients lists the sandboxes on the row's node that remember another MAC

@@ -198,8 +198,8 @@ func (in *In) wall(group []pair, z [2][]string) fault {
 	return f
 }
 
-// onEach is a command for each node to act on, one line a node.
-func (f *fault) onEach(command string) string {
+// onEach are commands for each node to act on, one line each.
+func (f *fault) onEach(commands ...string) string {
 	nodes := slices.Concat(f.Zones[0], f.Zones[1])
 	if f.Node != "" {
 		nodes = []string{f.Node}
@@ -209,7 +209,9 @@ func (f *fault) onEach(command string) string {
 	}
 	var out []string
 	for _, n := range nodes {
-		out = append(out, "on "+n+": "+command)
+		for _, c := range commands {
+			out = append(out, "on "+n+": "+c)
+		}
 	}
 	return strings.Join(out, "\n")
 }

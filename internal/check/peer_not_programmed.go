@@ -71,7 +71,7 @@ func (h *heldRow) knowsPeer() bool {
 func notProgrammed(in *In, rows []heldRow, of string) Finding {
 	h := &rows[0]
 	f := h.finding(in, fmt.Sprintf("%s has no rows on %s for %s, which its engine believes in", h.Node.Name, h.Net.Name, of))
-	f.Confirm = fmt.Sprintf("on %s: %sbridge fdb show dev %s | grep %s", h.Node.Name, Enter(h.NS.Name), h.link(), h.VTEP)
+	f.Confirm = fmt.Sprintf("on %s: %sbridge fdb show dev %s | grep %s", h.Node.Name, Enter(h.NS.Name), quoted(h.link()), h.VTEP)
 	var relief []string
 	for i := range rows {
 		r := &rows[i]

@@ -73,7 +73,7 @@ func (in *In) routeRelief(p *pair) string {
 	on := "on " + p.Node.Name + ": "
 	for _, l := range host.Links {
 		if !l.Up && slices.ContainsFunc(l.Addrs, func(a netip.Prefix) bool { return a.Contains(p.Peer.Addr) }) {
-			return on + "ip link set " + l.Name + " up"
+			return on + "ip link set " + quoted(l.Name) + " up"
 		}
 	}
 	for _, r := range host.Routes {

@@ -71,8 +71,8 @@ func rpFilter(in *In) []Finding {
 			Evidence{Where: node.Name + ": IPReversePathFilter", Want: "0 during the probes", Got: fmt.Sprintf("%d packets dropped", count.Delta())})
 		f.Peer = onlyPeer(peers)
 		f.Message = fmt.Sprintf("%s drops packets of %s that come in by %s, because it would answer by %s (rp_filter is strict)", node.Name, listed(peers), l.Name, dev.Name)
-		f.Confirm = fmt.Sprintf("on %s: sysctl %s; nstat -az TcpExtIPReversePathFilter", node.Name, key)
-		f.Relief = fmt.Sprintf("on %s: sysctl -w net.ipv4.conf.%s.rp_filter=2", node.Name, dotted(l.Name))
+		f.Confirm = fmt.Sprintf("on %s: sysctl %s; nstat -az TcpExtIPReversePathFilter", node.Name, quoted(key))
+		f.Relief = fmt.Sprintf("on %s: sysctl -w %s", node.Name, quoted("net.ipv4.conf."+dotted(l.Name)+".rp_filter=2"))
 		out = append(out, f)
 	}
 	return out

@@ -103,7 +103,7 @@ func (in *In) narrow(ladders []fact.MTUProbe, mtu int) string {
 				return m.Network == o.Net.ID && (from || m.Target == p.Prefix.Addr())
 			})
 			if ours && p.Inner != nil {
-				out = append(out, fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(p.Sandbox.Name), p.Inner.Name, mtu))
+				out = append(out, fmt.Sprintf("on %s: %sip link set %s mtu %d", o.Node.Name, Enter(p.Sandbox.Name), quoted(p.Inner.Name), mtu))
 			}
 		}
 	}

@@ -74,8 +74,8 @@ func (in *In) leftover(node *fact.Node, ns *fact.NetNS, net *fact.Network, c Cer
 		Message:  fmt.Sprintf("%s on %s is the namespace of a network that is not there, with %s", ns.Name, node.Name, parts(ns)),
 		Evidence: []Evidence{{Where: node.Name + ": namespaces of overlays", Want: "one for each network in use", Got: ns.Name + " with " + parts(ns)}},
 		Confirm:  fmt.Sprintf("on %s: ls /var/run/docker/netns; %sip -d link", node.Name, Enter(ns.Name)),
-		Relief: fmt.Sprintf("%s\non %s, between the two: umount /var/run/docker/netns/%s; rm /var/run/docker/netns/%s",
-			drainAndBack(node.Name), node.Name, ns.Name, ns.Name),
+		Relief: fmt.Sprintf("%s\non %s, between the two: umount %s; rm %s",
+			drainAndBack(node.Name), node.Name, handleOf(ns), handleOf(ns)),
 		Impact: ImpactNode(node.Name)}
 	if net != nil {
 		f.Network, f.Subject = net.ID, in.NetworkSubject(net.ID)
@@ -83,3 +83,6 @@ func (in *In) leftover(node *fact.Node, ns *fact.NetNS, net *fact.Network, c Cer
 	}
 	return f
 }
+
+// handleOf is the path of a namespace's handle, as a word of a command.
+func handleOf(ns *fact.NetNS) string { return quoted("/var/run/docker/netns/" + ns.Name) }

@@ -63,7 +63,7 @@ func vxlanBlocked(in *In) []Finding {
 			f.Message += fmt.Sprintf("; UDP %d beside it passes", expect.NeighbourPort(port))
 		}
 		f.Confirm = fmt.Sprintf("on %s: iptables -nvL | grep %d; on both ends: tcpdump -ni any udp port %d", p.Node.Name, port, port)
-		f.Relief = f.onEach(fmt.Sprintf("iptables -I INPUT -p udp --dport %d -j ACCEPT; iptables -I OUTPUT -p udp --dport %d -j ACCEPT", port, port))
+		f.Relief = f.onEach(accept("INPUT", port), accept("OUTPUT", port))
 		out = append(out, f.Finding)
 	}
 	return out

@@ -74,5 +74,5 @@ func (in *In) wrongVNI(o *overlay, s Subject, want, got string) Finding {
 // drainAndBack are the commands that make an engine take down its overlays and
 // build them anew.
 func drainAndBack(node string) string {
-	return fmt.Sprintf("on a manager: docker node update --availability drain %s; when its tasks are gone: docker node update --availability active %s", node, node)
+	return fmt.Sprintf("on a manager: docker node update --availability drain %s; when its tasks are gone: docker node update --availability active %s", quoted(node), quoted(node))
 }

@@ -93,7 +93,7 @@ func sourced(host *fact.NetNS, look *fact.RouteLookup, src netip.Addr) string {
 		via = " via " + look.Gateway.String()
 	}
 	if l := host.Link(look.Link); l != nil {
-		dev = " dev " + l.Name
+		dev = " dev " + quoted(l.Name)
 	}
 	return fmt.Sprintf("ip route change %s%s%s src %s", dst, via, dev, src)
 }

@@ -80,8 +80,8 @@ func (in *In) inTheWay(node *fact.Node, t *takenVNI) Finding {
 	v := t.Link.VXLAN
 	f.Message = fmt.Sprintf("%s in %s of %s takes VNI %d, port %d, of %s: no task of it can start there", t.Link.Name, place, node.Name, v.ID, v.Port, name)
 	f.Evidence = []Evidence{{Where: fmt.Sprintf("%s: VNI %d, port %d", node.Name, v.ID, v.Port), Want: want, Got: t.Link.Name + " in " + place}}
-	f.Confirm = fmt.Sprintf("on %s: %sip -d link show %s", node.Name, enter, t.Link.Name)
-	f.Relief = fmt.Sprintf("on %s: %sip link del %s", node.Name, enter, t.Link.Name)
+	f.Confirm = fmt.Sprintf("on %s: %sip -d link show %s", node.Name, enter, quoted(t.Link.Name))
+	f.Relief = fmt.Sprintf("on %s: %sip link del %s", node.Name, enter, quoted(t.Link.Name))
 	if t.Net != nil {
 		f.suffer(in.refused(node.ID, t.Net.ID, "file exists"))
 	}

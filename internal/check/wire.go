@@ -252,12 +252,18 @@ func (c *closure) told(what string) string {
 func (c *closure) open() string {
 	var out []string
 	if len(c.In) > 0 {
-		out = append(out, fmt.Sprintf("iptables -I INPUT -p udp --dport %d -j ACCEPT", c.Port))
+		out = append(out, "on "+c.Node+": "+accept("INPUT", c.Port))
 	}
 	if len(c.Out) > 0 {
-		out = append(out, fmt.Sprintf("iptables -I OUTPUT -p udp --dport %d -j ACCEPT", c.Port))
+		out = append(out, "on "+c.Node+": "+accept("OUTPUT", c.Port))
 	}
-	return "on " + c.Node + ": " + strings.Join(out, "; ")
+	return strings.Join(out, "\n")
+}
+
+// accept is the command that lets UDP packets to a port pass a chain before any
+// other rule.
+func accept(chain string, port uint16) string {
+	return fmt.Sprintf("iptables -I %s -p udp --dport %d -j ACCEPT", chain, port)
 }
 
 // ladder is what datagrams of rising size to a peer's data path port showed:

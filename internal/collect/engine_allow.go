@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"fairway/internal/fact"
 )
 
 // The engine's socket is as good as root on its host. Everything this package
@@ -58,7 +60,7 @@ func (a allowed) RoundTrip(r *http.Request) (*http.Response, error) {
 func (a allowed) CloseIdleConnections() { a.over.CloseIdleConnections() }
 
 func (a allowed) check(r *http.Request) error {
-	refuse := fmt.Errorf("ask the engine for %s %s: fairway does not do that", r.Method, clean(r.URL.EscapedPath()))
+	refuse := fmt.Errorf("ask the engine for %s %s: fairway does not do that", r.Method, fact.OneLine(r.URL.EscapedPath()))
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), a.base)
 	if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody || r.Header.Get("Upgrade") != "" || r.URL.Opaque != "" || !ok {
 		return refuse

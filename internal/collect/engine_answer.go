@@ -131,7 +131,7 @@ func (a *answer) value(what string, v any) error {
 	err := a.dec.Decode(v)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		a.bad.note(strings.TrimSuffix(what+" "+wrong.Field, " "), "is a JSON "+clean(wrong.Value))
+		a.bad.note(strings.TrimSuffix(what+" "+wrong.Field, " "), "is a JSON "+fact.OneLine(wrong.Value))
 		return nil
 	}
 	return err
@@ -157,7 +157,7 @@ type garbled struct {
 
 func (g *garbled) note(what, why string) {
 	if g.n++; g.n == 1 {
-		g.first = clean(what + " " + why)
+		g.first = fact.OneLine(what + " " + why)
 	}
 }
 

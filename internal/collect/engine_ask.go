@@ -73,7 +73,7 @@ func readRefusal(resp *http.Response) error {
 	if _, desc, ok := strings.Cut(m.Message, " desc = "); ok {
 		m.Message = desc
 	}
-	return &refused{status: resp.StatusCode, says: clean(m.Message)}
+	return &refused{status: resp.StatusCode, says: fact.OneLine(m.Message)}
 }
 
 // status returns the HTTP status of a refusal, or 0.
@@ -92,7 +92,7 @@ func (e *Engine) look(kind fact.Kind, doing string, do func(*garbled) error) (ga
 	defer func() {
 		if r := recover(); r != nil {
 			gaps = append(gaps, fact.Gap{Kind: kind, Class: fact.ClassBug,
-				Reason: fmt.Sprintf("%s: fairway stumbled: %s", doing, clean(fmt.Sprint(r))),
+				Reason: fmt.Sprintf("%s: fairway stumbled: %s", doing, fact.OneLine(fmt.Sprint(r))),
 				Do:     "please report this"})
 		}
 	}()
@@ -107,7 +107,7 @@ func (e *Engine) look(kind fact.Kind, doing string, do func(*garbled) error) (ga
 
 // gap sorts an error by what stood in the way.
 func (e *Engine) gap(kind fact.Kind, doing string, err error) fact.Gap {
-	g := fact.Gap{Kind: kind, Reason: doing + ": " + clean(err.Error())}
+	g := fact.Gap{Kind: kind, Reason: doing + ": " + fact.OneLine(err.Error())}
 	var syntax *json.SyntaxError
 	switch code := status(err); {
 	case errors.Is(err, context.DeadlineExceeded):

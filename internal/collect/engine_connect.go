@@ -13,6 +13,8 @@ import (
 
 	"github.com/docker/go-connections/sockets"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 // A few kept-alive connections answer a whole node faster than one, and more
@@ -93,9 +95,9 @@ func (e *Engine) noEngine(ctx context.Context, err error) error {
 	case has("permission denied while trying to connect"), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("permission denied on %s: run with sudo, or as a member of the docker group", e.host)
 	case has("not supported by this client"):
-		return fmt.Errorf("the engine at %s is too old (%s): fairway needs API %s, which is Docker 19.03, or newer", e.host, clean(text), client.MinAPIVersion)
+		return fmt.Errorf("the engine at %s is too old (%s): fairway needs API %s, which is Docker 19.03, or newer", e.host, fact.OneLine(text), client.MinAPIVersion)
 	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
-		return fmt.Errorf("the engine at %s shows a certificate that is not trusted (%s): check ca.pem of the context or of DOCKER_CERT_PATH", e.host, clean(text))
+		return fmt.Errorf("the engine at %s shows a certificate that is not trusted (%s): check ca.pem of the context or of DOCKER_CERT_PATH", e.host, fact.OneLine(text))
 	case errors.As(err, &alert), has("bad certificate"), has("handshake failure"), has("certificate required"):
 		return fmt.Errorf("the engine at %s wants a client certificate that it trusts: check cert.pem and key.pem of the context or of DOCKER_CERT_PATH", e.host)
 	case errors.As(err, &record), has("HTTP response to HTTPS client"):
@@ -104,9 +106,9 @@ func (e *Engine) noEngine(ctx context.Context, err error) error {
 		return fmt.Errorf("the engine at %s speaks TLS only: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use a context that has the certificates", e.host)
 	case has("stderr="):
 		_, said, _ := strings.Cut(text, "stderr=")
-		return fmt.Errorf("no way to the engine at %s (ssh says: %s): see that `ssh … docker version` works there without a password", e.host, clean(said))
+		return fmt.Errorf("no way to the engine at %s (ssh says: %s): see that `ssh … docker version` works there without a password", e.host, fact.OneLine(said))
 	case client.IsErrConnectionFailed(err):
-		why := " (" + clean(strings.TrimPrefix(text, "error during connect: ")) + ")"
+		why := " (" + fact.OneLine(strings.TrimPrefix(text, "error during connect: ")) + ")"
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			why = " (it does not exist)"
@@ -115,25 +117,5 @@ func (e *Engine) noEngine(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("no engine answers at %s%s: start Docker there, or say where it is with --host or --context", e.host, why)
 	}
-	return fmt.Errorf("greet the engine at %s: %s", e.host, clean(text))
-}
-
-// clean makes somebody else's words fit for a message of ours: one line, no
-// control characters, at most 300 bytes.
-func clean(s string) string {
-	const most = 300
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case r < ' ', r >= 0x7f && r < 0xa0, r == '\ufffd':
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
+	return fmt.Errorf("greet the engine at %s: %s", e.host, fact.OneLine(text))
 }

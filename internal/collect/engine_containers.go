@@ -84,7 +84,7 @@ func (e *Engine) containers(ctx context.Context) ([]fact.Container, []fact.Gap) 
 	})
 	found := make([][]fact.Gap, len(list))
 	each(len(list), e.workers, func(i int) {
-		found[i] = e.look(fact.KindContainers, "inspect container "+clean(list[i].Name), func(bad *garbled) error {
+		found[i] = e.look(fact.KindContainers, "inspect container "+fact.OneLine(list[i].Name), func(bad *garbled) error {
 			return e.inspect(ctx, &list[i], bad)
 		})
 	})

@@ -30,7 +30,7 @@ func (e *Engine) networks(ctx context.Context) ([]fact.EngineNetwork, []fact.Gap
 		if list[i].Driver != "overlay" {
 			return
 		}
-		found[i] = e.look(fact.KindNetworks, "inspect network "+clean(list[i].Name), func(bad *garbled) error {
+		found[i] = e.look(fact.KindNetworks, "inspect network "+fact.OneLine(list[i].Name), func(bad *garbled) error {
 			return e.verbose(ctx, &list[i], bad)
 		})
 	})
@@ -55,7 +55,7 @@ func (e *Engine) networksOf(ctx context.Context, cs []fact.Container, listing []
 	}
 	found := make([][]fact.Gap, len(list))
 	each(len(list), e.workers, func(i int) {
-		found[i] = e.look(fact.KindNetworks, "inspect network "+clean(list[i].Name), func(bad *garbled) error {
+		found[i] = e.look(fact.KindNetworks, "inspect network "+fact.OneLine(list[i].Name), func(bad *garbled) error {
 			return e.verbose(ctx, &list[i], bad)
 		})
 	})
@@ -172,7 +172,7 @@ func definition(in networkJSON, bad *garbled) fact.Network {
 		}
 		id, err := strconv.ParseUint(v, 10, 24)
 		if err != nil {
-			bad.note("Options vxlanid_list", "holds no VXLAN identifier: "+strconv.Quote(clean(v)))
+			bad.note("Options vxlanid_list", "holds no VXLAN identifier: "+strconv.Quote(fact.OneLine(v)))
 			continue
 		}
 		n.VNIs = append(n.VNIs, uint32(id))
@@ -180,7 +180,7 @@ func definition(in networkJSON, bad *garbled) fact.Network {
 	if in.Options.MTU != "" {
 		var err error
 		if n.MTU, err = strconv.Atoi(in.Options.MTU); err != nil {
-			bad.note("Options com.docker.network.driver.mtu", "is no number: "+strconv.Quote(clean(in.Options.MTU)))
+			bad.note("Options com.docker.network.driver.mtu", "is no number: "+strconv.Quote(fact.OneLine(in.Options.MTU)))
 		}
 	}
 	return n

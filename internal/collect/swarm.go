@@ -70,18 +70,18 @@ func (e *Engine) noManager(ctx context.Context) fact.Gap {
 	}
 	var managers []string
 	for _, m := range in.Swarm.RemoteManagers {
-		managers = append(managers, clean(m.Addr))
+		managers = append(managers, fact.OneLine(m.Addr))
 	}
 	slices.Sort(managers)
 	switch state := in.Swarm.LocalNodeState; {
 	case state == "locked":
-		g.Reason = fmt.Sprintf("ask the managers: the swarm of %s is locked", clean(in.Name))
+		g.Reason = fmt.Sprintf("ask the managers: the swarm of %s is locked", fact.OneLine(in.Name))
 		g.Do = "run `docker swarm unlock` there"
 	case state != "active":
-		g.Reason = fmt.Sprintf("ask the managers: %s has not joined the swarm: state %s %s", clean(in.Name), clean(state), clean(in.Swarm.Error))
+		g.Reason = fmt.Sprintf("ask the managers: %s has not joined the swarm: state %s %s", fact.OneLine(in.Name), fact.OneLine(state), fact.OneLine(in.Swarm.Error))
 		g.Do = "see `docker info` and `journalctl -u docker` there, or run fairway on a manager"
 	case len(managers) > 0:
-		g.Reason = fmt.Sprintf("ask the managers: %s is a worker", clean(in.Name))
+		g.Reason = fmt.Sprintf("ask the managers: %s is a worker", fact.OneLine(in.Name))
 		g.Do = "run fairway on a manager (" + strings.Join(managers[:min(3, len(managers))], ", ") + "), or point --host or --context at one"
 	}
 	return g

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/swarm"
+
+	"fairway/internal/fact"
 )
 
 // failures is how often an agent may end before it counts as failing: once may
@@ -30,7 +32,7 @@ func judge(n NodeState, tasks []swarm.Task, image string, old map[string]bool) N
 		return n
 	}
 	last := ended[len(ended)-1]
-	why := oneLine(last.Status.Err)
+	why := fact.OneLine(last.Status.Err)
 	switch {
 	case last.Status.State == swarm.TaskStateRejected:
 		n.task, n.State, n.Why = last, Rejected, why
@@ -59,7 +61,7 @@ func terminal(s swarm.TaskState) bool {
 // preparing says how far a task is that has not begun to run.
 func preparing(t swarm.Task) string {
 	if t.Status.Err != "" {
-		return oneLine(fmt.Sprintf("%s: %s", t.Status.State, t.Status.Err))
+		return fact.OneLine(fmt.Sprintf("%s: %s", t.Status.State, t.Status.Err))
 	}
 	return string(t.Status.State)
 }
@@ -82,7 +84,7 @@ func (n *NodeState) explain(image string) {
 		n.State, n.Why = ImageMissing, "" // what to do is said once for all nodes
 	case noImage(n.Why):
 		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
-		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, image)
+		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, fact.Quoted(image))
 	case has("bind source path does not exist") && has("netns"):
 		n.Do = "say with --netns-dir where engines keep their namespaces (EXEC-ROOT/netns)"
 	case has("not a shared or slave mount"):

@@ -67,7 +67,7 @@ func TestNodesThatRunNoAgent(t *testing.T) {
 		"paused":    {func(n *swarm.Node) { n.Spec.Availability = swarm.NodeAvailabilityPause }, Paused, "n1  paused"},
 		"down":      {func(n *swarm.Node) { n.Status = swarm.NodeStatus{State: "down", Message: "heartbeat failure"} }, Down, "down: the managers say down: heartbeat failure"},
 		"arm":       {func(n *swarm.Node) { n.Description.Platform.Architecture = "aarch64" }, OtherArch, "it is arm64 and the image is for amd64"},
-		"hostile":   {func(n *swarm.Node) { n.Description.Hostname, n.Status.State = "n\x1b1", "\ndown" }, Down, "n1  down"},
+		"hostile":   {func(n *swarm.Node) { n.Description.Hostname, n.Status.State = "n\x1b1", "\ndown" }, Down, "n 1  down: the managers say down\n"},
 		"no name":   {func(n *swarm.Node) { n.Description.Hostname = "" }, Waiting, "idn1"},
 		"no fields": {func(n *swarm.Node) { *n = swarm.Node{ID: "x"} }, Down, "x  down"},
 	} {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 // atOnce is how many engines are given the image at the same time: it is the same
@@ -34,7 +36,7 @@ func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) {
 			done, err := s.loadOne(ctx, h, p, n)
 			switch {
 			case err != nil:
-				s.sayf("loading the image on %s: %s", n.Name, oneLine(err.Error()))
+				s.sayf("loading the image on %s: %s", n.Name, fact.OneLine(err.Error()))
 			case done:
 				s.sayf("loaded the image on %s", n.Name)
 			}

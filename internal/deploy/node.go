@@ -10,6 +10,8 @@ import (
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 // State is how a node fares with its agent.
@@ -76,18 +78,18 @@ func (s *Swarm) nodes(ctx context.Context, arch string) ([]NodeState, error) {
 }
 
 func nodeOf(n swarm.Node, arch string) NodeState {
-	out := NodeState{ID: n.ID, Name: cmp.Or(oneLine(n.Description.Hostname), n.ID), Addr: address(n), Arch: archOf(n.Description.Platform.Architecture)}
+	out := NodeState{ID: n.ID, Name: cmp.Or(fact.OneLine(n.Description.Hostname), n.ID), Addr: address(n), Arch: archOf(n.Description.Platform.Architecture)}
 	const reach = "or reach it over SSH"
 	switch {
 	case n.Status.State != swarm.NodeStateReady:
-		out.State, out.Why = Down, strings.TrimSuffix(fmt.Sprintf("the managers say %s: %s", n.Status.State, oneLine(n.Status.Message)), ": ")
+		out.State, out.Why = Down, strings.TrimSuffix(fmt.Sprintf("the managers say %s: %s", fact.OneLine(string(n.Status.State)), fact.OneLine(n.Status.Message)), ": ")
 		out.Do = "see that dockerd runs there and reaches the managers on 2377"
 	case n.Spec.Availability == swarm.NodeAvailabilityDrain:
 		out.State, out.Why = Drained, "global services do not run there"
-		out.Do = fmt.Sprintf("`docker node update --availability active %s`, %s", out.Name, reach)
+		out.Do = fmt.Sprintf("`docker node update --availability active %s`, %s", fact.Quoted(out.Name), reach)
 	case n.Spec.Availability == swarm.NodeAvailabilityPause:
 		out.State, out.Why = Paused, "global services do not start there"
-		out.Do = fmt.Sprintf("`docker node update --availability active %s`, %s", out.Name, reach)
+		out.Do = fmt.Sprintf("`docker node update --availability active %s`, %s", fact.Quoted(out.Name), reach)
 	case arch != "" && out.Arch != arch:
 		out.State, out.Why = OtherArch, fmt.Sprintf("it is %s and the image is for %s", out.Arch, arch)
 		out.Do = "deploy an image for both with --image, " + reach

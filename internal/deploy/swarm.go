@@ -12,6 +12,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 // Swarm is where agents are put. Its methods are not to be called at the same
@@ -107,9 +109,9 @@ func (s *Swarm) readEngine(ctx context.Context, h *held) error {
 	case err != nil:
 		return trouble("ask the engine about its swarm", err)
 	case in.Info.Swarm.LocalNodeState == swarm.LocalNodeStateLocked:
-		return fmt.Errorf("the swarm of %s is locked: `docker swarm unlock` first", oneLine(in.Info.Name))
+		return fmt.Errorf("the swarm of %s is locked: `docker swarm unlock` first", fact.OneLine(in.Info.Name))
 	case !in.Info.Swarm.ControlAvailable:
-		return fmt.Errorf("%s is a worker, and only managers know of services: run it on a manager, or point --host or --context at one", oneLine(in.Info.Name))
+		return fmt.Errorf("%s is a worker, and only managers know of services: run it on a manager, or point --host or --context at one", fact.OneLine(in.Info.Name))
 	}
 	h.node = in.Info.Swarm.NodeID
 	if in.Info.Swarm.Cluster == nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 // trouble puts an engine's refusal into one sentence: what fairway was doing,
@@ -53,24 +55,5 @@ func said(err error) string {
 	if _, desc, ok := strings.Cut(text, " desc = "); ok {
 		text = desc
 	}
-	return oneLine(text)
-}
-
-// oneLine makes somebody else's words fit for a line of ours.
-func oneLine(s string) string {
-	const most = 300
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case r < ' ', r >= 0x7f && r < 0xa0, r == '\ufffd':
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
+	return fact.OneLine(text)
 }

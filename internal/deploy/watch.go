@@ -11,6 +11,8 @@ import (
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
+
+	"fairway/internal/fact"
 )
 
 const (
@@ -139,7 +141,7 @@ func (w *watcher) prove(ctx context.Context, n *NodeState, since time.Time) {
 	case ran < greetings:
 		n.State, n.Why = Waiting, "does not answer yet"
 	default:
-		n.State, n.Why = Unanswered, oneLine(err.Error())
+		n.State, n.Why = Unanswered, fact.OneLine(err.Error())
 		n.Do = fmt.Sprintf("see that TCP port %d of %s is open from here", w.plan.port(), n.Name)
 	}
 }
@@ -239,7 +241,7 @@ func lastLine(r io.Reader) string {
 		}
 		text, err := io.ReadAll(io.LimitReader(r, int64(binary.BigEndian.Uint32(head[4:]))))
 		for line := range strings.Lines(string(text)) {
-			if line = oneLine(line); strings.HasPrefix(line, ours) || line != "" && !strings.HasPrefix(last, ours) {
+			if line = fact.OneLine(line); strings.HasPrefix(line, ours) || line != "" && !strings.HasPrefix(last, ours) {
 				last = line
 			}
 		}

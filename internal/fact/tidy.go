@@ -39,6 +39,30 @@ func tidy(v reflect.Value) {
 	}
 }
 
+// OneLine makes somebody else's words fit for one line of ours: tidy, and cut
+// after 300 bytes.
+func OneLine(s string) string {
+	const most = 300
+	s = strings.TrimSpace(plain(s))
+	if len(s) > most {
+		// A character may be cut in two.
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// Quoted is a word as a shell takes it, for commands that people copy: names
+// come from others.
+func Quoted(s string) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-./:=,@", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func plain(s string) string {
 	if !strings.ContainsFunc(s, odd) && strings.ToValidUTF8(s, "") == s {
 		return s
