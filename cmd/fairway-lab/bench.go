@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,23 +24,44 @@ var loopScript []byte
 //go:embed bench_support.sh
 var supportScript []byte
 
+//go:embed bench_each.sh
+var eachScript []byte
+
+//go:embed bench_everywhere.sh
+var everywhereScript []byte
+
 // steady is how long nothing may have changed before fairway takes one look for proof (60 s), and a little more.
 const steady = 65 * time.Second
 
-// bench is one comparison of fairway with what people do by hand.
+// bench compares fairway with what people do by hand.
 type bench struct {
-	lab  *lab.Lab
-	runs int
-	say  func(format string, args ...any)
-	out  results
+	name, engine string
+	// fairway is the program to measure, fleet the test program of package fleet.
+	fairway, fleet string
+	runs           int
+
+	lab *lab.Lab // of the part that is under way
+	say func(format string, args ...any)
+	out results
+}
+
+// parts are what can be measured alone, in the order of the table.
+func (b *bench) parts() []part {
+	return []part{{"runbook", b.runbook}, {"agents", b.agents}, {"large", b.large}, {"far", b.far}}
+}
+
+type part struct {
+	name string
+	run  func(context.Context) error
 }
 
 func benchmark(name *string) *cobra.Command {
-	var fairway, format, engine string
-	runs := 5
+	b := &bench{}
+	var format string
+	var only []string
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure fairway against the runbook's own commands on a lab made for it",
+		Short: "Measure fairway against the runbook's own commands on labs made for it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -48,38 +70,61 @@ func benchmark(name *string) *cobra.Command {
 			if !cmd.Flags().Changed("name") {
 				*name = "bench"
 			}
-			b, err := newBench(cmd.Context(), *name, engine, fairway)
-			if err != nil {
-				return err
-			}
-			b.runs = max(1, runs)
+			b.name, b.runs = *name, max(1, b.runs)
 			// What was measured before trouble is worth printing.
-			err = errors.Join(b.all(cmd.Context()), b.out.wrong())
-			return errors.Join(b.out.write(os.Stdout, format), err, lab.Down(context.WithoutCancel(cmd.Context()), *name))
+			err := errors.Join(b.measure(cmd.Context(), only), b.out.wrong())
+			return errors.Join(b.out.write(os.Stdout, format), err)
 		},
 	}
-	c.Flags().StringVar(&fairway, "fairway", "./bin/fairway", "the `program` to measure")
-	c.Flags().StringVar(&engine, "engine", "26.1", "engine of the nodes")
-	c.Flags().IntVar(&runs, "runs", runs, "how many times each side of a comparison runs")
+	c.Flags().StringVar(&b.fairway, "fairway", "./bin/fairway", "the `program` to measure")
+	c.Flags().StringVar(&b.fleet, "fleet", "./bin/fleet.test", "the test `program` of package fleet")
+	c.Flags().StringVar(&b.engine, "engine", "26.1", "engine of the nodes")
+	c.Flags().IntVar(&b.runs, "runs", 5, "how many times each side of a comparison runs")
+	c.Flags().StringSliceVar(&only, "part", nil, "measure this only: runbook, agents, large or far")
 	c.Flags().StringVarP(&format, "output", "o", "text", "text or json")
 	return c
 }
 
-// newBench starts the lab and puts into it what runs there.
-func newBench(ctx context.Context, name, engine, fairway string) (*bench, error) {
-	l, err := lab.Up(ctx, lab.Options{Name: name, Nodes: 3, Engines: []string{engine}, Bare: true, Out: os.Stderr})
-	if err != nil {
-		return nil, err
-	}
+// measure runs the parts that were asked for, all when none was.
+func (b *bench) measure(ctx context.Context, only []string) error {
 	start := time.Now()
-	b := &bench{lab: l, say: func(format string, args ...any) {
+	b.say = func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, "[%6.1fs] %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
-	}}
-	if err := b.install(fairway); err != nil {
-		return nil, errors.Join(err, lab.Down(context.WithoutCancel(ctx), name))
 	}
-	b.out = describe(engine, filepath.Join(l.Dir, "fairway"))
-	return b, nil
+	b.out = describe(b.engine, b.fairway)
+	left := slices.Clone(only)
+	for _, p := range b.parts() {
+		if len(only) > 0 && !slices.Contains(only, p.name) {
+			continue
+		}
+		left = slices.DeleteFunc(left, func(n string) bool { return n == p.name })
+		if err := p.run(ctx); err != nil {
+			return fmt.Errorf("measure %s: %w", p.name, err)
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("no such part of the benchmark: %v", left)
+	}
+	return nil
+}
+
+// on starts a lab, puts into it what runs there, takes the steps and ends the lab. Steps build on each other, so the
+// first trouble ends it.
+func (b *bench) on(ctx context.Context, o lab.Options, steps ...func(context.Context) error) error {
+	o.Name, o.Engines, o.Out = b.name, []string{b.engine}, os.Stderr
+	l, err := lab.Up(ctx, o)
+	if err != nil {
+		return err
+	}
+	b.lab = l
+	err = b.install(b.fairway)
+	for _, step := range steps {
+		if err == nil {
+			err = step(ctx)
+		}
+	}
+	l.Close()
+	return errors.Join(err, lab.Down(context.WithoutCancel(ctx), b.name))
 }
 
 func (b *bench) install(fairway string) error {
@@ -92,8 +137,12 @@ func (b *bench) install(fairway string) error {
 			return fmt.Errorf("copy %s into the lab: %w", from, err)
 		}
 	}
-	return errors.Join(os.WriteFile(filepath.Join(b.lab.Dir, "loop.sh"), loopScript, 0o600),
-		os.WriteFile(filepath.Join(b.lab.Dir, "support.sh"), supportScript, 0o600))
+	for to, script := range map[string][]byte{"loop.sh": loopScript, "support.sh": supportScript, "each.sh": eachScript, "everywhere.sh": everywhereScript} {
+		if err := os.WriteFile(filepath.Join(b.lab.Dir, to), script, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {
@@ -113,7 +162,7 @@ func copyFile(from, to string) error {
 // took runs a command in a node and measures it there; ns as in [lab.Lab.Netns].
 func (b *bench) took(ctx context.Context, node, ns string, argv ...string) (cost, []byte, error) {
 	var c cost
-	cmd, err := b.lab.Command(ctx, node, ns, append([]string{"/lab/fairway-lab", "measure", "/lab/cost.json"}, argv...)...)
+	cmd, err := b.lab.Command(ctx, node, ns, append([]string{"env", "HOME=/root", "/lab/fairway-lab", "measure", "/lab/cost.json"}, argv...)...)
 	if err != nil {
 		return c, nil, err
 	}

@@ -18,14 +18,9 @@ import (
 // onNode is where fairway and the loop run; offNode holds the tasks that cannot be reached from there.
 const onNode, offNode = "n1", "n2"
 
-// all runs every case. Cases build on each other, so the first trouble ends it.
-func (b *bench) all(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{b.services, b.healthy, b.fourOfTwelve, b.bigNode, b.fourOfMany, b.start} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+// runbook is part U on one node: what fairway does there against the loop that the runbook has people type.
+func (b *bench) runbook(ctx context.Context) error {
+	return b.on(ctx, lab.Options{Nodes: 3, Bare: true}, b.services, b.healthy, b.fourOfTwelve, b.bigNode, b.fourOfMany, b.start)
 }
 
 // services makes one frontend on one node and twelve backends over three.
@@ -72,6 +67,21 @@ func (b *bench) service(ctx context.Context, name, node string, tasks int) error
 	return b.lab.CreateService(ctx, s)
 }
 
+// grow changes how many tasks a service has in steps: an engine that starts a hundred containers at once forgets its gossip.
+func (b *bench) grow(ctx context.Context, service string, to ...uint64) error {
+	for _, n := range to {
+		b.say("growing to %d tasks of %s", n, service)
+		err := b.lab.UpdateService(ctx, service, func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = &n })
+		if err != nil {
+			return err
+		}
+		if err := b.settle(ctx, service, int(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *bench) healthy(ctx context.Context) error {
 	return b.sweep(ctx, "B: 12 backends, healthy", 300*time.Millisecond, 0)
 }
@@ -80,20 +90,12 @@ func (b *bench) fourOfTwelve(ctx context.Context) error {
 	return b.sweep(ctx, "A: 4 of 12 black-holed", 2600*time.Millisecond, 4)
 }
 
-// fourOfMany grows in steps: an engine that starts a hundred containers at once forgets its gossip.
 func (b *bench) fourOfMany(ctx context.Context) error {
 	if err := b.lab.RemoveService(ctx, "fill"); err != nil {
 		return err
 	}
-	for _, n := range []uint64{50, 100, 150, 200} {
-		b.say("growing to %d backends", n)
-		err := b.lab.UpdateService(ctx, "back", func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = &n })
-		if err != nil {
-			return err
-		}
-		if err := b.settle(ctx, "back", int(n)); err != nil {
-			return err
-		}
+	if err := b.grow(ctx, "back", 50, 100, 150, 200); err != nil {
+		return err
 	}
 	if err := b.rest(ctx); err != nil {
 		return err
@@ -120,7 +122,7 @@ func (b *bench) sweep(ctx context.Context, title string, target time.Duration, b
 		return err
 	}
 	b.say("%s, %d times each", title, b.runs)
-	r := &row{Case: title, Target: target, By: "nslookup + nc -zw2"}
+	r := &row{Case: title, Target: target, Memory: mostMemory, By: "nslookup + nc -zw2"}
 	for range b.runs {
 		if err := b.pair(ctx, r, ns, back, lost); err != nil {
 			return err
@@ -192,7 +194,7 @@ func overlayMAC(a netip.Addr) string {
 
 // bigNode compares a look at a node that has 22 containers with a script that reads the same.
 func (b *bench) bigNode(ctx context.Context) error {
-	have, err := b.containers(ctx)
+	have, err := b.containers(ctx, onNode)
 	if err != nil {
 		return err
 	}
@@ -203,10 +205,10 @@ func (b *bench) bigNode(ctx context.Context) error {
 	if err := b.settle(ctx, "fill", fill); err != nil {
 		return err
 	}
-	if have, err = b.containers(ctx); err != nil {
+	if have, err = b.containers(ctx, onNode); err != nil {
 		return err
 	}
-	look := &row{Case: fmt.Sprintf("diagnose on a node of %d containers", have), Target: 150 * time.Millisecond, By: "one tool a table"}
+	look := &row{Case: fmt.Sprintf("diagnose on a node of %d containers", have), Target: 150 * time.Millisecond, Memory: mostMemory, By: "one tool a table"}
 	rules := &row{Case: "the same, script with iptables too", By: "as support.sh"}
 	b.say("%s, %d times each", look.Case, b.runs)
 	for range b.runs {
@@ -235,8 +237,8 @@ func (b *bench) lookPair(ctx context.Context, look, rules *row) error {
 	return err
 }
 
-func (b *bench) containers(ctx context.Context) (int, error) {
-	api, err := b.lab.API(onNode)
+func (b *bench) containers(ctx context.Context, node string) (int, error) {
+	api, err := b.lab.API(node)
 	if err != nil {
 		return 0, err
 	}

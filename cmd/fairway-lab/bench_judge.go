@@ -20,6 +20,7 @@ type report struct {
 	}
 	Elsewhere []any
 	Settling  []any
+	Gaps      []any
 	Probes    []struct{ Address, Outcome string }
 }
 
@@ -81,7 +82,71 @@ func (r *report) judgeProbes(lost []lab.Task, tasks int) string {
 	return ""
 }
 
-// judgeLoop does the same for the runbook's loop, which finds addresses only.
+// judgeHealthy wants nothing to be wrong, everything seen, and so many connections open.
+func judgeHealthy(out []byte, exit, pairs int) string {
+	var r report
+	if err := json.Unmarshal(out, &r); err != nil {
+		return "no report: " + err.Error()
+	}
+	if r.Verdict != "ok" || exit != 0 || len(r.Causes)+len(r.Elsewhere)+len(r.Settling)+len(r.Gaps) > 0 {
+		return fmt.Sprintf("it says %s and ends with %d, %d causes, %d elsewhere, %d settling, %d gaps: %s",
+			r.Verdict, exit, len(r.Causes), len(r.Elsewhere), len(r.Settling), len(r.Gaps), r.Summary)
+	}
+	open := 0
+	for _, p := range r.Probes {
+		if p.Outcome == "open" {
+			open++
+		}
+	}
+	if open != pairs || len(r.Probes) != pairs {
+		return fmt.Sprintf("%d of %d connections are open, %d are all", open, len(r.Probes), pairs)
+	}
+	return ""
+}
+
+// judgeEverywhere wants every address found open once from every frontend, by the loop on every node.
+func judgeEverywhere(out string, back []lab.Task, fronts int) string {
+	var want []string
+	for _, t := range back {
+		want = append(want, slices.Repeat([]string{t.Addrs["app"].String() + " open"}, fronts)...)
+	}
+	got := strings.Split(strings.TrimSpace(out), "\n")
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		return fmt.Sprintf("it tried %d addresses of %d, %d failed", len(got), len(want), strings.Count(out, "failed"))
+	}
+	return ""
+}
+
+// judgeLook wants every container and the links of every container's namespace in what an agent says of its node.
+func judgeLook(out []byte, containers int) string {
+	var a struct {
+		Node struct {
+			Engine struct{ Containers []any }
+			Kernel struct {
+				Namespaces []struct{ Containers, Links []any }
+			}
+		}
+		Gaps []any
+	}
+	if err := json.Unmarshal(out, &a); err != nil {
+		return "no answer: " + err.Error()
+	}
+	linked := 0
+	for _, ns := range a.Node.Kernel.Namespaces {
+		if len(ns.Containers) > 0 && len(ns.Links) > 1 {
+			linked++
+		}
+	}
+	// The agent's own namespace is its host's.
+	if n := len(a.Node.Engine.Containers); n != containers || linked < containers-1 || len(a.Gaps) > 0 {
+		return fmt.Sprintf("it tells of %d containers of %d and of the links of %d, with %d gaps", n, containers, linked, len(a.Gaps))
+	}
+	return ""
+}
+
+// judgeLoop judges the runbook's loop, which finds addresses only.
 func judgeLoop(out string, back, lost []lab.Task) string {
 	var want []string
 	for _, t := range back {
