@@ -181,7 +181,7 @@ func (in *In) plight(svc *fact.Service, s *slot) plight {
 		return unplaced
 	case in.gated(svc, s):
 		return unwell
-	case t.State == "running" && (len(s.Failed) < 2 || in.Taken.Sub(t.StateSince) >= SteadyFor):
+	case t.State == "running" && (s.crashes() < 2 || in.Taken.Sub(t.StateSince) >= SteadyFor):
 		return well
 	case len(s.Failed) > 0 || t.Err != "":
 		return broken
@@ -189,6 +189,18 @@ func (in *In) plight(svc *fact.Service, s *slot) plight {
 		return young
 	}
 	return broken
+}
+
+// crashes counts the tasks that began and ended. One that was rejected never did,
+// and says nothing against one that runs.
+func (s *slot) crashes() int {
+	n := 0
+	for _, t := range s.Failed {
+		if t.State != "rejected" {
+			n++
+		}
+	}
+	return n
 }
 
 // gated: a health check holds the task back. Swarm leaves it in state

@@ -73,6 +73,11 @@ func TestTaskNotRunning(t *testing.T) {
 			crash(s)
 			now(s, 2, 2*time.Minute, "running", "running", "")
 		}, check: "task-not-running", answer: check.OK},
+		{name: "it was rejected, and now has the image and runs", mutate: func(s *fact.Snapshot) {
+			past(s, 2, 1, 12*time.Second, "rejected", "No such image: nosuch:1")
+			past(s, 2, 2, 7*time.Second, "rejected", "No such image: nosuch:1")
+			now(s, 2, time.Second, "running", "running", "")
+		}, check: "task-not-running", answer: check.OK},
 		{name: "failed once: look again", mutate: once, check: "task-not-running", answer: check.Unknown},
 		{name: "failed once, and both looks say so", mutate: func(s *fact.Snapshot) { again(s, once) }, want: strong},
 		{name: "the image cannot be pulled, and the engine keeps trying", mutate: func(s *fact.Snapshot) {

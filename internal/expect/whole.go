@@ -27,7 +27,10 @@ func whole(s *fact.Snapshot) (Scope, error) {
 		}
 		slices.Sort(sc.Nodes)
 		for i := range s.Wanted.Services {
-			sc.addService(s, &s.Wanted.Services[i], named)
+			// Of fairway's own agents the gaps tell, with advice that fits them.
+			if svc := &s.Wanted.Services[i]; svc.AgentPort == 0 || slices.Contains(s.Question.Services, svc.Name) {
+				sc.addService(s, svc, named)
+			}
 		}
 		slices.Sort(sc.FromServices)
 		slices.Sort(sc.ToServices)

@@ -3,6 +3,7 @@ package expect_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"fairway/internal/expect"
@@ -111,5 +112,18 @@ func TestWholeOnTheHost(t *testing.T) {
 	sc, p := plan(t, s)
 	if len(sc.From) != 3 || len(sc.To) != 6 || len(p.TCP) != 0 {
 		t.Errorf("%d from, %d to, %d connections", len(sc.From), len(sc.To), len(p.TCP))
+	}
+}
+
+// TestAgentsAreNotAskedAbout: fairway's own service is nobody's concern unless it
+// is named; a node without an agent is a gap already.
+func TestAgentsAreNotAskedAbout(t *testing.T) {
+	s := facttest.Healthy()
+	s.Wanted.Services = append(s.Wanted.Services, fact.Service{ID: "agents", Name: "fairway-agent", Mode: "global", AgentPort: 9747})
+	for _, named := range [][]string{nil, {"fairway-agent"}} {
+		sc, err := expect.Resolve(facttest.Whole(s, named...))
+		if err != nil || slices.Contains(sc.ToServices, "agents") != (named != nil) {
+			t.Errorf("named %v: %v, %v", named, sc.ToServices, err)
+		}
 	}
 }
