@@ -37,7 +37,8 @@ func Main(ctx context.Context, args []string, env Env) (code int) {
 
 // complain says what went wrong, once, and returns the exit code.
 func (c *command) complain(root *cobra.Command, err error) int {
-	fmt.Fprintf(c.env.Stderr, "%s: %s\n", name(c.env), render.Clean(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")))
+	says := name(c.env) + ": " + render.Clean(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted"))
+	fmt.Fprintln(c.env.Stderr, c.fit(c.env.Stderr, says))
 	var tool toolError
 	var unknown *expect.NameError
 	switch {
@@ -48,6 +49,23 @@ func (c *command) complain(root *cobra.Command, err error) int {
 		fmt.Fprintf(c.env.Stderr, "See `%s --help`.\n", c.path(root))
 	}
 	return check.ExitUsage
+}
+
+// fit breaks what is said to a terminal at words. Lines that begin with two spaces
+// are commands, and stay whole.
+func (c *command) fit(w io.Writer, text string) string {
+	width := c.env.Width(w)
+	if width == 0 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		plain := strings.TrimLeft(l, " ")
+		if in := len(l) - len(plain); in != 2 {
+			lines[i] = l[:in] + render.Wrap(plain, width, max(in, 2))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // bug turns a panic into exit code 1: Go's own would be 2, which means wrong

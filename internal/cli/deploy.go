@@ -150,7 +150,7 @@ func (c *command) swarm(ctx context.Context, p deploy.Plan, wait time.Duration) 
 		mu.Lock()
 		defer mu.Unlock()
 		// Output that cannot be written does not end a deployment half-way.
-		_, _ = fmt.Fprintln(c.env.Stdout, line)
+		_, _ = fmt.Fprintln(c.env.Stdout, c.fit(c.env.Stdout, line))
 	}
 	s := &deploy.Swarm{API: api, Loads: "`fairway deploy --load ssh`", Config: configFolder(c.env), Random: rand.Reader, Now: c.env.Now, Wait: wait, Say: say,
 		Greet: deploy.Greeting(cmp.Or(p.Port, deploy.Port), p.Hash, c.env.Now)}

@@ -76,7 +76,7 @@ func (c *command) runImage(ctx context.Context, f imageFlags) error {
 	if err != nil {
 		return write("the image", err)
 	}
-	_, err = fmt.Fprintf(c.env.Stdout, "%s\nwritten to %s (%.1f MiB, linux/%s); `docker load -i %[2]s` on every node\n",
+	_, err = fmt.Fprintf(c.env.Stdout, "%s\nwritten to %s (%.1f MiB, linux/%s); on every node:\n  docker load -i %[2]s\n",
 		i.Reference, f.output, float64(size)/(1<<20), i.Binary.Arch)
 	return write("what was done", err)
 }

@@ -89,7 +89,7 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 	defer done()
 	swarm.Loads = "--ssh 'user@{addr}' beside --with-agents"
 	// The report is what standard output is for.
-	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, line) }
+	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, c.fit(c.env.Stderr, line)) }
 	if ssh != nil {
 		if swarm.Load, err = loadBySSH(d, plan.Image); err != nil {
 			return nil, nil, err

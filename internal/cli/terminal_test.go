@@ -55,6 +55,14 @@ func TestColourOnlyOnATerminal(t *testing.T) {
 	}
 }
 
+// TestTroubleFitsTheTerminal: a terminal breaks words anywhere.
+func TestTroubleFitsTheTerminal(t *testing.T) {
+	_, _, stderr := run(t.Context(), "healthy", 0, 40, nil, "image", "-o", "x", "--load")
+	if want := "fairway: say where to: -o FILE, -o -\n  for standard output, or --load\nSee `fairway image --help`.\n"; stderr != want {
+		t.Errorf("it says:\n%s\nwant:\n%s", stderr, want)
+	}
+}
+
 func TestMachinesGetNoColour(t *testing.T) {
 	for _, format := range []string{"json", "junit"} {
 		if _, out, _ := run(t.Context(), "fdb-missing", 80, 80, nil, "diagnose", "web", "api:8080", "-o", format); strings.Contains(out, "\x1b") {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"fairway/internal/fact"
@@ -43,6 +45,18 @@ func Greeting(port uint16, hash string, now func() time.Time) func(context.Conte
 		}
 		defer agent.Close()
 		_, err = agent.Hello(ctx)
-		return err
+		return plainly(netip.AddrPortFrom(n.Addr, port), err)
 	}
+}
+
+// plainly says why nobody answers without the words of the machinery that asked.
+func plainly(at netip.AddrPort, err error) error {
+	var slow net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s refuses the connection", at)
+	case errors.As(err, &slow) && slow.Timeout():
+		return fmt.Errorf("nothing came from %s within %v", at, patience)
+	}
+	return err
 }

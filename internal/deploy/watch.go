@@ -142,7 +142,7 @@ func (w *watcher) prove(ctx context.Context, n *NodeState, since time.Time) {
 		n.State, n.Why = Waiting, "does not answer yet"
 	default:
 		n.State, n.Why = Unanswered, fact.OneLine(err.Error())
-		n.Do = fmt.Sprintf("see that TCP port %d of %s is open from here", w.plan.port(), n.Name)
+		n.Do = fmt.Sprintf("see that TCP port %d of %s is open from here, or reach it over SSH", w.plan.port(), n.Name)
 	}
 }
 

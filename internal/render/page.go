@@ -182,6 +182,13 @@ func wrap(s string, most int) []string {
 	return out
 }
 
+// Wrap breaks a clean text for a terminal of so many columns; the lines after the
+// first are indented.
+func Wrap(s string, most, indent int) string {
+	lines := wrap(s, most-indent)
+	return strings.Join(lines, "\n"+strings.Repeat(" ", indent))
+}
+
 // words splits at spaces outside backticks.
 func words(s string) []string {
 	var out []string

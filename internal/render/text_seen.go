@@ -211,7 +211,7 @@ func (t *text) names() {
 		question, _, _ := strings.Cut(g.says, ": ")
 		in := some(g.about)
 		if n := asked[question]; n == len(g.about) && n > 1 {
-			in = fmt.Sprintf("all %d containers", n)
+			in = map[bool]string{true: "both containers", false: fmt.Sprintf("all %d containers", n)}[n == 2]
 		}
 		items = append(items, fmt.Sprintf("%s (asked in %s)", g.says, in))
 	}
