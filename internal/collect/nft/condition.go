@@ -3,6 +3,7 @@ package nft
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"fairway/internal/fact"
 )
@@ -50,7 +51,10 @@ func always(ms ...placed) condition { return condition{[]way{{matches: ms}}} }
 // opaque adds a condition that nobody understands.
 func (p *program) opaque(what string) {
 	m := fact.Match{Kind: fact.MatchOpaque, Text: "nft " + what}
-	p.conditions = append(p.conditions, always(placed{m, last}))
+	told := func(c condition) bool { return len(c.ways[0].matches) == 1 && c.ways[0].matches[0].Text == m.Text }
+	if !slices.ContainsFunc(p.conditions, told) {
+		p.conditions = append(p.conditions, always(placed{m, last}))
+	}
 }
 
 // maxWays bounds how many rules one rule may become.
@@ -113,17 +117,21 @@ func (p *program) compare(e *expr) {
 	}
 	low, high := make([]byte, len(v)), bytes.Repeat([]byte{0xff}, len(v))
 	q := question{spans: []span{{v, v}}, not: op == opNot}
-	switch op {
-	case opLess, opMore: // the complement of at least, and of at most
-		q.not = true
-		q.spans[0] = map[bool]span{true: {v, high}, false: {low, v}}[op == opLess]
-	case opAtMost:
+	switch {
+	case op == opLess && !bytes.Equal(v, low):
+		q.spans[0] = span{low, before(v)}
+	case op == opMore && !bytes.Equal(v, high):
+		q.spans[0] = span{after(v), high}
+	case op == opLess, op == opMore: // it never holds
+		p.opaque(l.name)
+		return
+	case op == opAtMost:
 		q.spans[0] = span{low, v}
 		if f := p.floor; f.load == l && f.conditions == len(p.conditions) && len(f.value) == len(v) {
 			p.conditions = p.conditions[:len(p.conditions)-1] // "from" is the first half of "from to"
 			q.spans[0].lo = f.value
 		}
-	case opAtLeast:
+	case op == opAtLeast:
 		q.spans[0] = span{v, high}
 	}
 	p.ask(l, len(v), q)
@@ -338,7 +346,11 @@ func (p *program) learnIf(fs []field, s span, at int) {
 func (p *program) verdictMap(s *set, loads []*load, what string) {
 	list, rest := s.entries()
 	var ways []way
-	ok := s.whole && len(list) <= maxWays && len(list) > 0
+	ok := s.whole && len(list) <= maxWays
+	if ok && len(list) == 0 && rest == nil { // nothing is in it
+		p.end(fact.Target{})
+		return
+	}
 	var spans []span
 	for i := 0; ok && i < len(list); i++ {
 		var w []way

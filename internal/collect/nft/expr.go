@@ -32,7 +32,7 @@ const (
 	redirProtoMin, redirProtoMax, redirFlags                         = 1, 2, 3
 	rejectType, rejectCode                                           = 1, 2
 	queueNum, queueTotal, queueFlags, queueSReg                      = 1, 2, 3, 4
-	objType                                                          = 1
+	objType, objName                                                 = 1, 2
 	hdrDReg, hdrType, hdrOffset, hdrLen, hdrOp, hdrSReg              = 1, 2, 3, 4, 6, 7
 	numgenDReg, hashDReg                                             = 1, 2
 )

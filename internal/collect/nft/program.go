@@ -48,7 +48,7 @@ func (d *dump) understand(r *rawRule, links map[uint32]string) []fact.Rule {
 		p.l3 = 6
 	}
 	if s, ok := note(r.userData); ok {
-		p.conditions = append(p.conditions, always(placed{fact.Match{Kind: fact.MatchComment, Text: s}, last}))
+		p.conditions = append(p.conditions, always(placed{fact.Match{Kind: fact.MatchComment, Text: s}, last + 1}))
 	}
 	if !expressions(r.expressions, p.run) {
 		p.opaque("rule")
@@ -95,7 +95,9 @@ func (p *program) run(e *expr) bool {
 // may have written any register.
 func (p *program) strange(e *expr) {
 	p.opaque(e.name)
-	p.regs = registers{}
+	for i := range p.regs {
+		p.regs[i].load, p.regs[i].word = &load{name: e.name}, 0
+	}
 }
 
 // extension is a match of xtables.

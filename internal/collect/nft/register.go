@@ -141,6 +141,28 @@ const (
 	rtMSS                                                                          = 3
 )
 
+// The words of nft for what an expression looks at, by the kernel's numbers. They
+// only say what is not understood.
+var (
+	baseWords = []string{"ll", "nh", "th", "ih"}
+	metaWords = []string{"length", "protocol", "priority", "mark", "iif", "oif", "iifname", "oifname", "iiftype", "oiftype",
+		"skuid", "skgid", "nftrace", "rtclassid", "secmark", "nfproto", "l4proto", "ibrname", "obrname", "pkttype", "cpu",
+		"iifgroup", "oifgroup", "cgroup", "random", "secpath", "iifkind", "oifkind", "ibrpvid", "ibrvproto", "time", "day",
+		"hour", "sdif", "sdifname", "broute"}
+	ctWords = []string{"state", "direction", "status", "mark", "secmark", "expiration", "helper", "l3proto", "saddr", "daddr",
+		"protocol", "proto-src", "proto-dst", "label", "packets", "bytes", "avgpkt", "zone", "event", "ip saddr", "ip daddr",
+		"ip6 saddr", "ip6 daddr", "id"}
+	objectWords = []string{"", "counter", "quota", "ct helper", "limit", "ct count", "tunnel", "ct timeout", "secmark",
+		"ct expectation", "synproxy"}
+)
+
+func word(words []string, n uint32) string {
+	if n < uint32(len(words)) {
+		return words[n]
+	}
+	return fmt.Sprint(n)
+}
+
 // metaSizes are the bytes of the keys that are understood.
 var metaSizes = map[uint32]int{metaProtocol: 2, metaMark: 4, metaIn: 4, metaOut: 4, metaInName: ifNameSize,
 	metaOutName: ifNameSize, metaFamily: 1, metaL4: 1, metaSecPath: 1}
@@ -156,14 +178,14 @@ func (p *program) load(e *expr) bool {
 	case e.name == "payload" && e.has(payloadDReg):
 		reg = e.n(payloadDReg)
 		*l = load{from: payload, key: e.n(payloadBase), at: e.n(payloadOffset), size: int(e.n(payloadLen))}
-		l.name = fmt.Sprintf("payload base %d bytes %d+%d", l.key, l.at, l.size)
+		l.name = fmt.Sprintf("payload @%s,%d,%d", word(baseWords, l.key), l.at*8, l.size*8)
 	case e.name == "meta" && e.has(metaDReg):
 		reg = e.n(metaDReg)
 		*l = load{from: meta, key: e.n(metaKey), size: metaSizes[e.n(metaKey)]}
-		l.name = fmt.Sprintf("meta %d", l.key)
+		l.name = "meta " + word(metaWords, l.key)
 	case e.name == "ct" && e.has(ctDReg):
 		reg = e.n(ctDReg)
-		*l = load{from: ct, key: e.n(ctKey), name: fmt.Sprintf("ct %d", e.n(ctKey))}
+		*l = load{from: ct, key: e.n(ctKey), name: "ct " + word(ctWords, e.n(ctKey))}
 		if !e.has(ctDirection) && (l.key == ctState || l.key == ctStatus || l.key == ctMark) {
 			l.size = 4
 		}

@@ -190,6 +190,18 @@ func before(key []byte) []byte {
 	return out
 }
 
+// after is the key one more.
+func after(key []byte) []byte {
+	out := bytes.Clone(key)
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i]++
+		if out[i] != 0 {
+			break
+		}
+	}
+	return out
+}
+
 // named says a look-up of an address in a set that has a name of its own.
 func (s *set) named(f field, spans []span, not bool) (fact.Match, bool) {
 	direction := map[fact.MatchKind]string{fact.MatchSource: "src", fact.MatchDestination: "dst"}[f.kind]

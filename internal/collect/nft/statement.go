@@ -55,7 +55,7 @@ func (p *program) leave(e *expr) {
 	case "redir":
 		t, ok = p.ownAddress(e, fact.TargetRedirect, redirProtoMin, redirProtoMax, redirFlags)
 	case "reject":
-		t, ok = reject(p.family, e.n(rejectType), e.n(rejectCode))
+		t, ok = reject(p.l3, e.n(rejectType), e.n(rejectCode))
 	case "queue":
 		t, ok = fact.Target{Kind: fact.TargetQueue, Value: e.n(queueNum)}, !e.has(queueSReg)
 	}
@@ -97,12 +97,13 @@ func (p *program) limit(e *expr) {
 // packet, nor does what only concerns its connection.
 func (p *program) object(e *expr) {
 	const counter, quota, helper, limit, connLimit, timeout, secMark, expectation = 1, 2, 3, 4, 5, 7, 8, 9
+	what := fmt.Sprintf("%s %q", word(objectWords, e.n(objType)), text(e.a[objName]))
 	switch e.n(objType) {
 	case counter, helper, timeout, secMark, expectation:
 	case quota, limit, connLimit:
-		p.opaque(fmt.Sprintf("named statement %d", e.n(objType)))
+		p.opaque(what)
 	default:
-		p.end(opaqueTarget(fmt.Sprintf("named statement %d", e.n(objType))))
+		p.end(opaqueTarget(what))
 	}
 }
 
@@ -122,7 +123,7 @@ func (p *program) setMeta(e *expr) {
 			return
 		}
 	}
-	p.end(opaqueTarget(fmt.Sprintf("meta %d set", e.n(metaKey))))
+	p.end(opaqueTarget(fmt.Sprintf("meta %s set", word(metaWords, e.n(metaKey)))))
 }
 
 // setCT runs a statement that sets something of the connection.
@@ -142,7 +143,7 @@ func (p *program) setCT(e *expr) {
 			return
 		}
 	}
-	p.end(opaqueTarget(fmt.Sprintf("ct %d set", e.n(ctKey))))
+	p.end(opaqueTarget(fmt.Sprintf("ct %s set", word(ctWords, e.n(ctKey)))))
 }
 
 // marked reads a mark that is set to a constant, or to itself with some bits
@@ -265,15 +266,16 @@ var (
 		3: "icmpx-admin-prohibited"}
 )
 
-func reject(family string, typ, code uint32) (fact.Target, bool) {
+// reject says the answer; l3 is 4 or 6 where the packet is known to be so.
+func reject(l3 int, typ, code uint32) (fact.Target, bool) {
 	const unreachable, reset, any = 0, 1, 2
 	t := fact.Target{Kind: fact.TargetReject}
 	switch {
-	case typ == unreachable && family == "ip6":
+	case typ == unreachable && l3 == 6:
 		t.Text = answers6[code]
-	case typ == unreachable && family == "ip":
+	case typ == unreachable && l3 == 4:
 		t.Text = answers4[code]
-	case typ == unreachable: // of a family that an earlier match has chosen
+	case typ == unreachable:
 		t.Text = fmt.Sprintf("icmp-unreachable code %d", code)
 	case typ == reset:
 		t.Text = "tcp-reset"
