@@ -189,7 +189,7 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 		return err.Error(), "", true
 	}
 	calm := first.ask() // the question of a healthy lab
-	if why, evidence = m.judgeHealthy(ctx, calm); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, calm, false); why != "" {
 		return "before: " + why, evidence, true
 	}
 	held := l.holds(ctx)
@@ -214,7 +214,7 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = m.judgeHealthy(ctx, calm); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, calm, false); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
@@ -240,7 +240,7 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 		}
 		for _, w := range s.Asks(d) {
 			begin := time.Now()
-			if why, evidence = m.judgeHealthy(ctx, w); why != "" {
+			if why, evidence = m.judgeHealthy(ctx, w, s.Over != nil); why != "" {
 				why = fmt.Sprintf("%s %s on %s: %s", w.From, w.To, w.On, why)
 				break
 			}
@@ -256,7 +256,7 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = m.judgeHealthy(ctx, d.ask()); why != "" {
+	if why, evidence = m.judgeHealthy(ctx, d.ask(), false); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
@@ -275,12 +275,14 @@ func (m *matrix) judgeBroken(ctx context.Context, w Want, r *row) (why, evidence
 	return why, evidence
 }
 
-func (m *matrix) judgeHealthy(ctx context.Context, w Want) (why, evidence string) {
+// judgeHealthy asks where nothing is wrong. While tasks come and go it need not be sure yet, but it sees everything.
+func (m *matrix) judgeHealthy(ctx context.Context, w Want, moving bool) (why, evidence string) {
 	got, evidence, err := m.ask(ctx, w)
 	if err != nil {
 		return err.Error(), evidence
 	}
-	if why = got.sick(); why == "" && m.way.everywhere() && got.Verdict != "ok" {
+	sure := got.Verdict == "ok" || moving && len(got.Gaps) == 0
+	if why = got.sick(); why == "" && m.way.everywhere() && !sure {
 		why = "of a healthy lab it says " + string(got.Verdict)
 	}
 	return why, evidence

@@ -126,6 +126,9 @@ type Finding struct {
 	// Recurring: it rests on a history that is already in hand, such as a task
 	// that failed several times, so that change is no reason to wait.
 	Recurring bool
+	// Hosts: it is about the way between hosts. That the managers call a node down
+	// meanwhile and move its tasks follows from it, and is no reason to wait.
+	Hosts bool
 }
 
 // In is what a check may look at.

@@ -140,7 +140,7 @@ func settle(s *fact.Snapshot, f *Finding, before map[string]bool) verdictOn {
 	if s.Earlier == nil {
 		return lookAgain
 	}
-	if !before[f.key()] || !o.unchanged(s.Earlier, s) {
+	if !before[f.key()] || !f.Hosts && !o.unchanged(s.Earlier, s) {
 		return settling
 	}
 	if f.Certainty != Hint {

@@ -53,6 +53,7 @@ func peerUnreachable(in *In) []Finding {
 		f.Confirm = fmt.Sprintf("on %s: ip route get %s; ip neigh show %s", p.Node.Name, p.Peer.Addr, p.Peer.Addr)
 		f.Relief = in.routeRelief(p)
 		f.Probed = slices.ContainsFunc(f.Pairs, func(p pair) bool { return len(in.asked(p.Node, &p.Peer, "")) > 0 })
+		f.Hosts = f.Probed
 		out = append(out, f.Finding)
 	}
 	return out

@@ -109,3 +109,20 @@ func TestUnderlayPeerUnreachable(t *testing.T) {
 		}, check: id, answer: check.Unknown},
 	})
 }
+
+// TestManagersNoticeMeanwhile: that the managers call a node down between two
+// looks, and take its tasks from it, follows from what both looks found.
+func TestManagersNoticeMeanwhile(t *testing.T) {
+	s, first := facttest.Healthy(), facttest.Healthy()
+	for _, x := range []*fact.Snapshot{s, first} {
+		cutOff(x, 1, 3)
+		x.Wanted.Node(facttest.Node(3)).Updated = x.Taken
+	}
+	s.Wanted.Node(facttest.Node(3)).State = "down"
+	s.Wanted.Task(facttest.Api(3)).Desired = "shutdown"
+	s.Earlier = first
+	r, err := check.Run(s, check.All(), 0)
+	if err != nil || len(r.Causes) == 0 || r.Causes[0].ID != "underlay-peer-unreachable" || r.Causes[0].Certainty != check.Strong {
+		t.Errorf("%v: causes %+v, settling %+v", err, r.Causes, r.Settling)
+	}
+}
