@@ -72,6 +72,8 @@ type modules struct {
 	// symbols are the words of /proc/kallsyms that were looked for; nil until
 	// nothing else could tell.
 	symbols map[string]bool
+	// listed: they were read to the end.
+	listed bool
 }
 
 func readModules(root fs.FS, release string) *modules {
@@ -114,7 +116,7 @@ func (m *modules) diagnosis() diagGate {
 	has := func(name, config string) bool {
 		present, known := m.present(name, config)
 		if !known {
-			present = m.symbol(name)
+			present, _ = m.symbol(name)
 		}
 		return present
 	}
@@ -122,31 +124,42 @@ func (m *modules) diagnosis() diagGate {
 	return diagGate{tcp: inet && has("tcp_diag", "INET_TCP_DIAG"), udp: inet && has("udp_diag", "INET_UDP_DIAG")}
 }
 
+// nfTables reports whether the kernel has nf_tables already, and whether that is
+// known: asking for its rules would load it.
+func (m *modules) nfTables() (present, known bool) {
+	if present, known = m.present("nf_tables", "NF_TABLES"); !known {
+		present, known = m.symbol("nf_tables")
+	}
+	return present, known
+}
+
 // diagGate says for which protocols socket diagnosis may be asked.
 type diagGate struct{ tcp, udp bool }
 
-// diagSymbols are functions that exist where a part does; seen in 4.19 to 6.18.
+// diagSymbols are functions that exist where a part does; seen in 4.19 to 6.18
+// (nft_do_chain in 6.1 and 6.18).
 var diagSymbols = map[string]string{
 	"inet_diag_handler_cmd": "inet_diag",
 	"tcp_diag_dump":         "tcp_diag",
 	"udp_diag_dump":         "udp_diag",
+	"nft_do_chain":          "nf_tables",
 }
 
 // symbol looks a part up in /proc/kallsyms, which takes the kernel some 40 ms to
-// write, so only where nothing else can tell.
-func (m *modules) symbol(part string) bool {
+// write, so only where nothing else can tell. Without that file nobody knows.
+func (m *modules) symbol(part string) (present, known bool) {
 	if m.symbols == nil {
 		m.symbols = make(map[string]bool)
 		if f, err := m.root.Open("proc/kallsyms"); err == nil {
 			defer f.Close()
-			findSymbols(f, m.symbols)
+			m.listed = findSymbols(f, m.symbols) == nil
 		}
 	}
-	return m.symbols[part]
+	return m.symbols[part], m.symbols[part] || m.listed
 }
 
 // findSymbols reads "ffffffff82099ca0 t tcp_diag_dump" lines.
-func findSymbols(r io.Reader, found map[string]bool) {
+func findSymbols(r io.Reader, found map[string]bool) error {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() && len(found) < len(diagSymbols) {
 		f := bytes.Fields(lines.Bytes())
@@ -157,6 +170,7 @@ func findSymbols(r io.Reader, found map[string]bool) {
 			found[part] = true
 		}
 	}
+	return lines.Err()
 }
 
 // maxConfig bounds the unpacked configuration; a distribution's has 300 KB.

@@ -261,6 +261,24 @@ func TestDiagnosisIsAskedOnlyWhereItIs(t *testing.T) {
 	}
 }
 
+func TestRulesAreAskedForOnlyWhereTheyAre(t *testing.T) {
+	symbols := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	for name, c := range map[string]struct {
+		root           fstest.MapFS
+		present, known bool
+	}{
+		"nobody can tell": {fstest.MapFS{}, false, false},
+		"built in":        {fstest.MapFS{"proc/kallsyms": symbols("0 t foo\n0 T nft_do_chain\n")}, true, true},
+		"no such symbol":  {fstest.MapFS{"proc/kallsyms": symbols("0 t foo\n")}, false, true},
+		"a module":        {fstest.MapFS{"sys/module/nf_tables/x": {}}, true, true},
+		"not loaded":      {fstest.MapFS{"lib/modules/6.1/modules.builtin": {}}, false, true},
+	} {
+		if present, known := readModules(c.root, "6.1").nfTables(); present != c.present || known != c.known {
+			t.Errorf("%s: present %v, known %v", name, present, known)
+		}
+	}
+}
+
 func TestBootTime(t *testing.T) {
 	got, ok := bootTime(captured(t, "stat"))
 	if want := time.Unix(1795408446, 0); !ok || !got.Equal(want) {
