@@ -197,8 +197,12 @@ const (
 	TargetRedirect TargetKind = "REDIRECT"
 	// TargetMark sets mark = (mark &^ Mask) ^ Value, and goes on.
 	TargetMark     TargetKind = "MARK"
+	// TargetConnMark goes on. Text is "set" (the connection's mark becomes mark
+	// &^ Mask ^ Value), "save" or "restore" (the bits of Mask are copied from the
+	// packet's mark to the connection's, or back).
 	TargetConnMark TargetKind = "CONNMARK"
-	TargetLog      TargetKind = "LOG"
+	// TargetLog writes to a log and goes on; NFLOG is told as LOG.
+	TargetLog TargetKind = "LOG"
 	// TargetNoTrack keeps conntrack away from the packet.
 	TargetNoTrack TargetKind = "NOTRACK"
 	TargetQueue   TargetKind = "NFQUEUE"
@@ -217,7 +221,8 @@ type Target struct {
 	Ports PortRange
 	Value uint32 `json:",omitempty"`
 	Mask  uint32 `json:",omitempty"`
-	// Text is REJECT's answer, LOG's prefix, or names what is opaque.
+	// Text is REJECT's answer, LOG's prefix, how a translation chooses among equals
+	// ("random persistent"), or names what is opaque.
 	Text string `json:",omitempty"`
 }
 

@@ -40,10 +40,10 @@ func udp(_ string, d []byte) ([]fact.Match, bool) {
 	return srcDst(d, d[8]), true
 }
 
-// sctp is struct xt_sctp_info: dpts, spts, chunks, flags and invflags. The kernel
-// looks only at what flags names.
+// sctp is struct xt_sctp_info: dpts, spts, 276 bytes about chunks, flags and
+// invflags. The kernel looks only at what flags names.
 func sctp(_ string, d []byte) ([]fact.Match, bool) {
-	flags, not := u32(d, 60), u32(d, 64)
+	flags, not := u32(d, 284), u32(d, 288)
 	if (flags|not)&^7 != 0 || not&^flags != 0 {
 		return nil, false
 	}

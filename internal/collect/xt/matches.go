@@ -8,7 +8,7 @@ import "fairway/internal/fact"
 var matches = map[extension]matchCodec{
 	{"", "tcp", 0}:       {12, tcp},
 	{"", "udp", 0}:       {9, udp},
-	{"", "sctp", 0}:      {68, sctp},
+	{"", "sctp", 0}:      {292, sctp},
 	{ip4, "icmp", 0}:     {4, icmp},
 	{ip6, "icmp6", 0}:    {4, icmp6},
 	{"", "multiport", 0}: {32, multiport0},
