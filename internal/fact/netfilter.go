@@ -196,7 +196,7 @@ const (
 	// TargetRedirect translates to the receiving interface's own address.
 	TargetRedirect TargetKind = "REDIRECT"
 	// TargetMark sets mark = (mark &^ Mask) ^ Value, and goes on.
-	TargetMark     TargetKind = "MARK"
+	TargetMark TargetKind = "MARK"
 	// TargetConnMark goes on. Text is "set" (the connection's mark becomes mark
 	// &^ Mask ^ Value), "save" or "restore" (the bits of Mask are copied from the
 	// packet's mark to the connection's, or back).
