@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ func (c *command) fit(w io.Writer, text string) string {
 	lines := strings.Split(text, "\n")
 	for i, l := range lines {
 		plain := strings.TrimLeft(l, " ")
-		if in := len(l) - len(plain); in != 2 {
+		if in := len(l) - len(plain); in != 2 && utf8.RuneCountInString(l) > width {
 			lines[i] = l[:in] + render.Wrap(plain, width, max(in, 2))
 		}
 	}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"fairway/internal/check"
@@ -46,6 +49,9 @@ func (c *command) page(name string) error {
 	}
 	if m := meant(name, ids()); m != "" {
 		return usagef("root cause %q is not known%s", name, m)
+	}
+	if in := slices.DeleteFunc(ids(), func(id string) bool { return name == "" || !strings.Contains(id, strings.ToLower(name)) }); len(in) > 0 {
+		return usagef("root cause %q is not known; did you mean %s?", name, strings.Join(in, ", "))
 	}
 	return usagef("root cause %q is not known; `fairway explain` lists them all", name)
 }

@@ -63,6 +63,14 @@ func TestTroubleFitsTheTerminal(t *testing.T) {
 	}
 }
 
+// TestWhatFitsStaysAsItIs: names are padded into columns.
+func TestWhatFitsStaysAsItIs(t *testing.T) {
+	_, _, stderr := run(t.Context(), "healthy", 0, 80, nil, "no  command")
+	if !strings.Contains(stderr, `"no  command" is not known`) {
+		t.Errorf("it says:\n%s", stderr)
+	}
+}
+
 func TestMachinesGetNoColour(t *testing.T) {
 	for _, format := range []string{"json", "junit"} {
 		if _, out, _ := run(t.Context(), "fdb-missing", 80, 80, nil, "diagnose", "web", "api:8080", "-o", format); strings.Contains(out, "\x1b") {
