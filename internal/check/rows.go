@@ -3,6 +3,8 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -72,7 +74,9 @@ func (j *judge) peers() []PeerConnect {
 
 func (j *judge) gaps() []Gap {
 	out := []Gap{}
-	for _, g := range j.s.Gaps {
+	list := slices.Clone(j.s.Gaps)
+	slices.SortStableFunc(list, func(a, b fact.Gap) int { return strings.Compare(a.Node, b.Node) })
+	for _, g := range list {
 		what := string(g.Kind)
 		if g.NetNS != "" {
 			what = fmt.Sprintf("%s in %s", what, g.NetNS)

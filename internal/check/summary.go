@@ -28,7 +28,19 @@ func (j *judge) summary(r *Report) string {
 	case r.Verdict == VerdictUnknown:
 		return j.soFar(r)
 	}
-	return "nothing is wrong: " + j.connections(r)
+	return "nothing is wrong: " + j.connections(r) + j.sample()
+}
+
+// sample says that not everything was tried, where the bounds of one run are
+// below the size of the question.
+func (j *judge) sample() string {
+	var out string
+	for _, g := range j.s.Gaps {
+		if g.Kind == fact.KindSample {
+			out += "; a sample: " + g.Reason
+		}
+	}
+	return out
 }
 
 // soFar is what can be said where nothing is certain. Connections that failed

@@ -1,10 +1,12 @@
 package check_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"fairway/internal/check"
+	"fairway/internal/fact"
 	"fairway/internal/facttest"
 )
 
@@ -26,5 +28,19 @@ func TestInterruptedFindingIsNotSettling(t *testing.T) {
 	r := run(t, facttest.Scenario("interrupted"))
 	if len(r.Settling) != 0 || len(r.Causes) != 0 || len(r.Unconfirmed) == 0 {
 		t.Errorf("causes %s, settling %s, unconfirmed %s", ids(r.Causes), ids(r.Settling), ids(r.Unconfirmed))
+	}
+}
+
+func TestGapsAreInTheOrderOfNodes(t *testing.T) {
+	s := facttest.Healthy()
+	for _, n := range []string{"n3", "", "n2", "n3"} {
+		s.Gaps = append(s.Gaps, fact.Gap{Node: n, Kind: fact.KindNode, Class: fact.ClassAside, Reason: "x" + n})
+	}
+	var got []string
+	for _, g := range run(t, s).Gaps {
+		got = append(got, g.Node)
+	}
+	if !slices.Equal(got, []string{"", "n2", "n3", "n3"}) {
+		t.Errorf("%q", got)
 	}
 }

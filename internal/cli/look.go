@@ -276,7 +276,7 @@ func hangs(gaps []fact.Gap) bool {
 func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	plan := expect.First(s, sc)
 	l.progress(fmt.Sprintf("connecting from %d to %d targets", len(sc.From), len(plan.TCP)))
-	s.Gaps = append(append(s.Gaps, sampled(&plan)...), sampledWhole(&plan)...)
+	s.Gaps = append(s.Gaps, sampled(&plan)...)
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.deeper(ctx, s, sc)
@@ -300,31 +300,6 @@ func (l *look) onward(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	plan := expect.First(s, sc)
 	l.send(ctx, s, expect.Plan{Published: expect.NotAsked(s, plan.Published)})
 	l.send(ctx, s, expect.Plan{Published: expect.MeshStages(s, sc)})
-}
-
-// sampled says when not every pair was tried.
-func sampled(p *expect.Plan) []fact.Gap {
-	if p.Each == 0 {
-		return nil
-	}
-	return []fact.Gap{{Kind: fact.KindSample, Class: fact.ClassUnseen,
-		Reason: fmt.Sprintf("every source tried %d of %d targets, each beginning at another one: %d connections are the limit of one run", p.Each, p.Of, expect.MaxTCP),
-		Do:     "name one source with service.slot, or one port"}}
-}
-
-// sampledWhole says the same of a check of the whole Swarm.
-func sampledWhole(p *expect.Plan) []fact.Gap {
-	var parts []string
-	if p.Pairs.N < p.Pairs.Of {
-		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %d connections are the limit of one run", p.Pairs.N, p.Pairs.Of, expect.MaxTCP))
-	}
-	if p.Names.N < p.Names.Of {
-		parts = append(parts, fmt.Sprintf("%d of %d look-ups of services were made, some from every task", p.Names.N, p.Names.Of))
-	}
-	if parts == nil {
-		return nil
-	}
-	return []fact.Gap{{Kind: fact.KindSample, Class: fact.ClassUnseen, Reason: strings.Join(parts, "; "), Do: "`fairway check SERVICE` tries the pairs of one service"}}
 }
 
 // send has every node send its part of a plan, and notes the results.

@@ -22,6 +22,8 @@ type Plan struct {
 	// Pairs of tasks that are tried, and Names that are asked for, of a whole
 	// Swarm.
 	Pairs, Names Share
+	// Hosts are how many of the other nodes each node connects to.
+	Hosts Share
 }
 
 // Share is how many there are of so many.
@@ -59,7 +61,8 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 	for i, from := range sources {
 		p.from(from, inTurn(targets, i*each)[:each])
 	}
-	p.plan.Peers, p.plan.Published = peers(s, sc), Mesh(s, sc)
+	p.plan.Peers, p.plan.Hosts = peers(s, sc)
+	p.plan.Published = Mesh(s, sc)
 	return p.plan
 }
 
@@ -174,14 +177,18 @@ func connects(s *fact.Snapshot, src fact.Source, to *End, net fact.NetworkID, ad
 }
 
 // peers asks, from every node that was seen, the other nodes the question needs.
-func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
-	var out []fact.PeerProbe
+func peers(s *fact.Snapshot, sc *Scope) (out []fact.PeerProbe, asked Share) {
 	for i := range s.Nodes {
 		node := &s.Nodes[i]
 		if node.Kernel == nil || node.ID == "" {
 			continue
 		}
-		for _, p := range neighbours(node, Peers(s, sc, node)) {
+		all := Peers(s, sc, node)
+		some := neighbours(node, all)
+		if len(all) > asked.Of {
+			asked = Share{len(some), len(all)}
+		}
+		for _, p := range some {
 			if !p.Control.IsValid() {
 				continue
 			}
@@ -191,7 +198,7 @@ func peers(s *fact.Snapshot, sc *Scope) []fact.PeerProbe {
 			}
 		}
 	}
-	return out
+	return out, asked
 }
 
 // PeersEach is how many peers one node asks at most. In a larger Swarm every

@@ -118,3 +118,29 @@ func TestPortsOfEachTarget(t *testing.T) {
 		t.Errorf("%d connections, want every task on what the one that was seen listens on", len(p.TCP))
 	}
 }
+
+// TestHostsAreSampledAndCounted: in a large Swarm each node asks, and is asked
+// by, as many others, and the plan says how many.
+func TestHostsAreSampledAndCounted(t *testing.T) {
+	s := facttest.Healthy()
+	sc, err := expect.Resolve(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := expect.First(s, &sc).Hosts; got != (expect.Share{N: 2, Of: 2}) {
+		t.Errorf("three nodes: %+v", got)
+	}
+	s = facttest.Whole(facttest.Healthy())
+	for i := 4; i <= 20; i++ {
+		n := s.Wanted.Nodes[0]
+		n.ID, n.Hostname = fact.NodeID(fmt.Sprintf("other%020d", i)), fmt.Sprintf("n%02d", i)
+		n.Addr, n.ManagerAddr = facttest.VTEP(i), facttest.VTEP(i)
+		s.Wanted.Nodes = append(s.Wanted.Nodes, n)
+	}
+	if sc, err = expect.Resolve(s); err != nil {
+		t.Fatal(err)
+	}
+	if got := expect.First(s, &sc).Hosts; got != (expect.Share{N: expect.PeersEach, Of: 19}) {
+		t.Errorf("20 nodes: %+v", got)
+	}
+}

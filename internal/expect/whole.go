@@ -136,7 +136,8 @@ func everyone(s *fact.Snapshot, sc *Scope) Plan {
 	}
 	w.names()
 	w.connections()
-	w.plan.Peers, w.plan.Published = peers(s, sc), Mesh(s, sc)
+	w.plan.Peers, w.plan.Hosts = peers(s, sc)
+	w.plan.Published = Mesh(s, sc)
 	return w.plan
 }
 

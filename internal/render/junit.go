@@ -84,7 +84,7 @@ func (s *junitSuite) add(c junitCase) {
 }
 
 func verdictCase(r *check.Report, seconds string) junitCase {
-	c := junitCase{Class: "fairway.diagnose", Name: asked(&r.Question), Time: seconds}
+	c := junitCase{Class: "fairway." + command(r), Name: asked(&r.Question), Time: seconds}
 	m := &junitMessage{Message: r.Summary, Type: string(r.Verdict)}
 	switch r.Verdict {
 	case check.VerdictOK:
@@ -94,6 +94,14 @@ func verdictCase(r *check.Report, seconds string) junitCase {
 		c.Skipped = m
 	}
 	return c
+}
+
+// command is what was asked for: a question has a target.
+func command(r *check.Report) string {
+	if r.Question.To == "" {
+		return "check"
+	}
+	return "diagnose"
 }
 
 func checkCase(r *check.Report, a *check.CheckAnswer) junitCase {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"fairway/internal/check"
@@ -121,4 +122,14 @@ func TestJUnitOfHintsAndElsewhere(t *testing.T) {
 	}
 	golden(t, "hint-and-elsewhere.xml", junit(t, r))
 	golden(t, "hint-and-elsewhere.txt", text(t, r, render.Options{}))
+}
+
+func TestJUnitClassIsTheCommand(t *testing.T) {
+	for to, class := range map[string]string{"api": `classname="fairway.diagnose" name="web`, "": `classname="fairway.check" name="the whole Swarm"`} {
+		r := &check.Report{Question: check.Question{From: "web", To: to, Proto: "tcp"}, Verdict: check.VerdictOK}
+		var b strings.Builder
+		if err := render.JUnit(&b, r); err != nil || !strings.Contains(b.String(), class) {
+			t.Errorf("%v, want %s in\n%s", err, class, b.String())
+		}
+	}
 }

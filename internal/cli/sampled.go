@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// sampled says what was tried where not every pair could be. The bounds are
+// those that the documentation promises, and every task and node is source and
+// target of some: it is told, and a Swarm does not become unknown by being
+// large.
+func sampled(p *expect.Plan) []fact.Gap {
+	var out []fact.Gap
+	say := func(do, format string, args ...any) {
+		out = append(out, fact.Gap{Kind: fact.KindSample, Class: fact.ClassAside, Reason: fmt.Sprintf(format, args...), Do: do})
+	}
+	if p.Each > 0 {
+		say("name one source with service.slot, or one port", "every source tried %d of %d targets, each beginning at another one: %d connections are the limit of one run", p.Each, p.Of, expect.MaxTCP)
+	}
+	var parts []string
+	if p.Pairs.N < p.Pairs.Of {
+		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %d connections are the limit of one run", p.Pairs.N, p.Pairs.Of, expect.MaxTCP))
+	}
+	if p.Names.N < p.Names.Of {
+		parts = append(parts, fmt.Sprintf("%d of %d look-ups of services were made, some from every task", p.Names.N, p.Names.Of))
+	}
+	if parts != nil {
+		say("`fairway check SERVICE` tries the pairs of one service", "%s", strings.Join(parts, "; "))
+	}
+	if p.Hosts.N < p.Hosts.Of {
+		say("", "every node connected to the ports of %d of %d others, those that follow it by name", p.Hosts.N, p.Hosts.Of)
+	}
+	return out
+}
