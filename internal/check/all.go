@@ -61,6 +61,23 @@ func All() []*Check {
 		OverlayNeighWrongMAC,
 		BridgeFDBLearnedStale,
 
+		// The host's firewall and the gateway bridge.
+		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken conntrack-full)
+
+		// The routing mesh, from the host's rules to the sandbox.
+		// (ingress-network-unusable publish-mode-host-expectation ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		IngressChainMissing,
+		IngressPortRuleMissing,
+		IngressDNATWrongTarget,
+		IngressInputDropped,
+		IngressForwardDropped,
+
+		// The load balancer, in lb_ namespaces and in the ingress sandbox.
+		// (lb-sandbox-missing lb-endpoint-unreachable lb-vip-not-programmed vip-disagreement ingress-mark-or-lb-missing fwmark-rule-missing-or-conflicting ipvs-*  dsr-misconfiguration)
+
+		// Rules inside the task.
+		// (ingress-redirect-missing app-firewall-inside dns-resolver-nat-missing)
+
 		// Names.
 		// (dns-resolv-conf-overridden dns-resolver-dead dns-stale-record dns-name-collision)
 		DNSResolvConfOverridden,
