@@ -20,8 +20,8 @@ var arrows = map[string][]string{
 	// Decoders of the kernel's answers, each with its fuzz target.
 	"internal/collect/ipvs": {"internal/fact"},
 	"internal/collect/xt":   {"internal/fact"},
-	"internal/collect/ipt":  {"internal/fact", "internal/collect/xt"},
-	"internal/collect/nft":  {"internal/fact", "internal/collect/xt"},
+	"internal/collect/ipt":  {"internal/fact", "internal/netns", "internal/collect/xt"},
+	"internal/collect/nft":  {"internal/fact", "internal/netns", "internal/collect/xt"},
 	"internal/probe":        {"internal/fact"},
 	"internal/fleet":        {"internal/fact"},
 	"internal/deploy":       {"internal/fact", "internal/fleet"},

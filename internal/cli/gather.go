@@ -45,7 +45,7 @@ func partOf(p *expect.Plan, node string) fact.Seen {
 func spaces(k *fact.Kernel) []fleet.Space {
 	var out []fleet.Space
 	for _, ns := range k.Namespaces {
-		out = append(out, fleet.Space{Name: ns.Name, Inode: ns.Inode, Role: ns.Role})
+		out = append(out, fleet.Space{Name: ns.Name, Inode: ns.Inode, Role: ns.Role, Rules: ns.Netfilter != nil, IPVS: ns.IPVS != nil})
 	}
 	return out
 }

@@ -86,6 +86,11 @@ func wanting(s *fact.Snapshot, sc *expect.Scope) fleet.LookRequest {
 	for _, p := range expect.Peers(s, sc, &fact.Node{}) {
 		r.Peers = append(r.Peers, p.Addrs()...)
 	}
+	for _, p := range sc.Mesh {
+		r.Ports = append(r.Ports, p.Port.Published)
+	}
+	slices.Sort(r.Ports)
+	r.Ports = slices.Compact(r.Ports)
 	return r
 }
 

@@ -58,7 +58,7 @@ func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 	l.mu.Unlock()
 	out.Node = fact.Node{ID: engine.Swarm.NodeID, Name: engine.Name, Engine: engine}
 	req := l.request()
-	req.Peers, req.Resolv = routesTo(r.Peers, engine), ours(engine, r)
+	req.Peers, req.Resolv, req.Ports = routesTo(r.Peers, engine), ours(engine, r), r.Ports
 	kernel, held := collect.Kernel(ctx, req)
 	out.Node.Kernel = kernel
 	out.Gaps = append(out.Gaps, held...)
@@ -73,12 +73,12 @@ func (l *local) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAn
 		out.Flows, out.Gaps = l.flows(ctx, r)
 	}
 	if r.Counters {
-		held := make([]fact.NetNS, 0, len(r.Spaces))
+		again := make([]collect.Again, 0, len(r.Spaces))
 		for _, s := range r.Spaces {
-			held = append(held, fact.NetNS{Name: s.Name, Inode: s.Inode, Role: s.Role})
+			again = append(again, collect.Again{Held: fact.NetNS{Name: s.Name, Inode: s.Inode, Role: s.Role}, Rules: s.Rules, IPVS: s.IPVS})
 		}
 		var gaps []fact.Gap
-		out.Counters, gaps = collect.Counters(ctx, l.request(), held)
+		out.Counters, gaps = collect.Counters(ctx, l.request(), again)
 		out.Gaps = append(out.Gaps, gaps...)
 	}
 	return out, nil

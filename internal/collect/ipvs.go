@@ -30,10 +30,12 @@ func balancing(root fs.FS) (uint16, error) {
 	var family uint16
 	err = safely(func() (err error) { family, err = ipvs.Family(c); return err })
 	if err == nil && family == 0 {
-		err = fmt.Errorf("the kernel has IPVS and no netlink family for it: %w", errors.ErrUnsupported)
+		err = errNoFamily
 	}
 	return family, err
 }
+
+var errNoFamily = fmt.Errorf("the kernel has IPVS and no netlink family for it: %w", errors.ErrUnsupported)
 
 // openIPVS makes the socket where there may be something to ask about: in the
 // balancers' namespaces always, elsewhere where the kernel's own table has a
@@ -69,14 +71,11 @@ func (s *space) readIPVS() error {
 		s.held.IPVS = &fact.IPVS{Version: versionOf(t.data)}
 		return nil
 	case s.vs == nil:
-		return cmp.Or(s.gate.noIPVS, s.vsErr)
+		return cmp.Or(s.gate.noIPVS, s.vsErr, errNoFamily)
 	}
 	v, err := ipvs.Read(s.vs, s.gate.ipvs)
-	if errors.Is(err, ipvs.ErrTorn) {
-		err = errors.Join(errTorn, err)
-	}
 	s.held.IPVS = v
-	return err
+	return torn(err, ipvs.ErrTorn)
 }
 
 // anyService reports whether /proc/net/ip_vs has more than its three lines of

@@ -33,6 +33,13 @@ type KernelRequest struct {
 	Archive func(ctx context.Context, id fact.ContainerID, path string) ([]byte, error)
 }
 
+// Again is a namespace to count in again: one that was read before, by name,
+// role and inode, and which of its counters beside those of links and protocols.
+type Again struct {
+	Held        fact.NetNS
+	Rules, IPVS bool
+}
+
 // defaultNetnsDir is <exec-root>/netns with the engine's default exec root.
 const defaultNetnsDir = "/var/run/docker/netns"
 

@@ -43,6 +43,7 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 	todo, gaps := req.spaces()
 	gate := gates{diagGate: modules.diagnosis()}
 	gate.ipvs, gate.noIPVS = balancing(root)
+	gate.nft, gate.noNFT = modules.tables()
 	each(len(todo), readers, func(i int) {
 		s := &todo[i]
 		s.req, s.gate = &req, gate
@@ -213,22 +214,37 @@ func (r *KernelRequest) reopen(held *fact.NetNS) (*netns.NS, error) {
 	return netns.Open(path.Join(r.dir(), held.Name))
 }
 
-// Counters reads the counters of namespaces that were read before, by name and
-// inode. One that is gone meanwhile is a gap.
-func Counters(ctx context.Context, req KernelRequest, spaces []fact.NetNS) ([]fact.SpaceCounters, []fact.Gap) {
+// Counters reads the counters of namespaces that were read before. One that is
+// gone meanwhile is a gap.
+func Counters(ctx context.Context, req KernelRequest, spaces []Again) ([]fact.SpaceCounters, []fact.Gap) {
 	out := make([]fact.SpaceCounters, len(spaces))
 	found := make([][]fact.Gap, len(spaces))
+	gate := recount(spaces)
 	each(len(spaces), readers, func(i int) {
-		held := &spaces[i]
+		held := &spaces[i].Held
 		ns, err := Enter(req, held)
 		if err != nil {
 			found[i] = []fact.Gap{req.gap(fact.KindCounters, held.Name, fmt.Errorf("read counters again: %w", err))}
 			return
 		}
-		s := space{at: ns, req: &req, held: fact.NetNS{Name: held.Name, Role: held.Role}}
-		s.count(ctx)
-		out[i] = fact.SpaceCounters{NetNS: held.Name, Inode: held.Inode, Counters: s.held.Counters}
+		s := space{at: ns, req: &req, gate: gate, held: fact.NetNS{Name: held.Name, Role: held.Role}}
+		s.count(ctx, spaces[i])
+		out[i] = fact.SpaceCounters{NetNS: held.Name, Inode: held.Inode, Counters: s.held.Counters, Netfilter: s.held.Netfilter, IPVS: s.held.IPVS}
 		found[i] = s.gaps
 	})
 	return out, slices.Concat(found...)
+}
+
+// recount says what may be asked of the kernel that was asked before: what was
+// read then is there.
+func recount(spaces []Again) gates {
+	var g gates
+	if slices.ContainsFunc(spaces, func(a Again) bool { return a.Rules || a.IPVS }) {
+		root := os.DirFS("/")
+		var u unix.Utsname
+		_ = unix.Uname(&u) // without a release nothing of the kernel's lists is found
+		g.nft, g.noNFT = readModules(root, unix.ByteSliceToString(u.Release[:])).tables()
+		g.ipvs, g.noIPVS = balancing(root)
+	}
+	return g
 }

@@ -153,6 +153,9 @@ func unameRelease(t *testing.T) string {
 func TestCountersSeeWhatHappenedBetween(t *testing.T) {
 	b := newBench(t)
 	req := b.request()
+	for _, tool := range []string{"iptables-nft", "iptables-legacy"} {
+		run(t, "ip", "netns", "exec", b.real[sandbox], tool, "-A", "OUTPUT", "-p", "udp", "--dport", "9", "-j", "ACCEPT")
+	}
 	k := kernelOf(t, req)
 	in, err := Enter(req, k.Sandbox(webID))
 	if err != nil {
@@ -167,7 +170,7 @@ func TestCountersSeeWhatHappenedBetween(t *testing.T) {
 	for range 5 { // to ourselves: nobody listens there
 		unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
 	}
-	later, gaps := Counters(t.Context(), req, k.Namespaces)
+	later, gaps := Counters(t.Context(), req, again(k))
 	if len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
@@ -179,11 +182,26 @@ func TestCountersSeeWhatHappenedBetween(t *testing.T) {
 	if c := ns.Counter("lo", "tx_packets"); c == nil || !c.Twice || c.Delta() != 10 {
 		t.Errorf("packets on lo, each with an answer: %+v", c)
 	}
+	for _, backend := range []fact.Backend{fact.NFTables, fact.Legacy} {
+		c := ns.Netfilter.Table(backend, "ip", "filter").Chain("OUTPUT")
+		if c == nil || len(c.Rules) != 1 || c.Rules[0].Hits.Delta() != 5 || c.Rules[0].Target.Kind != fact.TargetAccept {
+			t.Errorf("%s: %+v", backend, c)
+		}
+	}
 	ns.Inode++ // as if the name meant another namespace by now
-	_, gaps = Counters(t.Context(), req, k.Namespaces)
+	_, gaps = Counters(t.Context(), req, again(k))
 	if len(gaps) != 1 || gaps[0].NetNS != sandbox || gaps[0].Kind != fact.KindCounters {
 		t.Errorf("gaps: %+v", gaps)
 	}
+}
+
+// again asks for all counters of what was read.
+func again(k *fact.Kernel) []Again {
+	var out []Again
+	for _, ns := range k.Namespaces {
+		out = append(out, Again{Held: ns, Rules: ns.Netfilter != nil, IPVS: ns.IPVS != nil})
+	}
+	return out
 }
 
 func TestLookingChangesNothing(t *testing.T) {

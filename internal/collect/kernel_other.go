@@ -25,6 +25,6 @@ func Ours(_ context.Context, req KernelRequest) *fact.Gap {
 }
 
 // Counters reads nothing on this system.
-func Counters(context.Context, KernelRequest, []fact.NetNS) ([]fact.SpaceCounters, []fact.Gap) {
+func Counters(context.Context, KernelRequest, []Again) ([]fact.SpaceCounters, []fact.Gap) {
 	return nil, nil
 }

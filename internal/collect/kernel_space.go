@@ -32,7 +32,9 @@ type space struct {
 	diag  *diagConn     // nil where the gate is shut
 	vs    *generic.Conn // nil where IPVS has nothing to tell
 	vsErr error         // why it could not be opened
-	ctl   int           // a socket for ethtool, -1 for none
+	nf    *generic.Conn // nil without nf_tables
+	nfErr error
+	ctl   int // a socket for ethtool, -1 for none
 	texts map[string]text
 }
 
@@ -42,6 +44,9 @@ type gates struct {
 	// ipvs is the number of its family, 0 without; noIPVS says why it is not known.
 	ipvs   uint16
 	noIPVS error
+	// nft: nf_tables is there; noNFT says why it is not known.
+	nft   bool
+	noNFT error
 }
 
 // text is a file of /proc as it was read inside.
@@ -68,20 +73,31 @@ func (s *space) read(ctx context.Context) {
 	s.step(ctx, fact.KindSysctls, "read sysctls", s.readSysctls)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
 	s.step(ctx, fact.KindIPVS, "read IPVS", s.readIPVS)
+	s.readRules(ctx, fact.KindRules)
 	if s.held.Role == fact.RoleHost {
 		s.step(ctx, fact.KindRoutes, "look up routes to peers", s.lookUpPeers)
 		s.step(ctx, fact.KindOffload, "read offload features", s.readOffload)
 	}
 }
 
-// count fills the counters only.
-func (s *space) count(ctx context.Context) {
+// count fills the counters only, and what carries some.
+func (s *space) count(ctx context.Context, again Again) {
 	defer s.close()
+	s.gate.nft = s.gate.nft && again.Rules
+	if !again.IPVS {
+		s.gate.ipvs = 0
+	}
 	if !s.open(false) {
 		return
 	}
 	s.step(ctx, fact.KindCounters, "read link counters", s.readLinks)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+	if again.IPVS {
+		s.step(ctx, fact.KindCounters, "read IPVS again", s.readIPVS)
+	}
+	if again.Rules {
+		s.readRules(ctx, fact.KindCounters)
+	}
 }
 
 // open makes handles inside and reads the files of /proc that name the
@@ -93,6 +109,8 @@ func (s *space) open(all bool) bool {
 			return fmt.Errorf("open netlink: %w", err)
 		}
 		s.slurp(counterFiles(s.held.Role)...)
+		s.openIPVS()
+		s.openNFTables()
 		if !all {
 			return nil
 		}
@@ -103,7 +121,6 @@ func (s *space) open(all bool) bool {
 			}
 		}
 		s.slurp(s.gate.files()...)
-		s.openIPVS()
 		if s.held.Role == fact.RoleHost {
 			s.ctl, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		}
@@ -126,8 +143,10 @@ func (s *space) close() {
 	if s.diag != nil {
 		s.diag.close()
 	}
-	if s.vs != nil {
-		s.vs.Close()
+	for _, c := range []*generic.Conn{s.vs, s.nf} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	if s.ctl >= 0 {
 		unix.Close(s.ctl)

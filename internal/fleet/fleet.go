@@ -50,6 +50,8 @@ type LookRequest struct {
 	Peers []netip.Addr
 	// Resolv are the containers whose resolv.conf is wanted.
 	Resolv []fact.ContainerID
+	// Ports are published ports whose sockets on the host want an owner's name.
+	Ports []uint16 `json:",omitempty"`
 	// Names are services, tasks or containers whose containers belong to Resolv,
 	// too: for an asker who does not know their IDs.
 	Names []string
@@ -79,6 +81,8 @@ type Space struct {
 	Name  string
 	Inode uint64
 	Role  fact.NSRole
+	// Rules and IPVS say that these were read, and are to be counted again.
+	Rules, IPVS bool `json:",omitempty"`
 }
 
 // ProbeAnswer is what the probes got.

@@ -124,6 +124,7 @@ func Handler(n Node, limits Limits) http.Handler {
 const (
 	maxPeers  = 4096
 	maxResolv = 1024
+	maxPorts  = 1 << 16
 	maxNames  = 256
 	maxSpaces = 8192
 )
@@ -134,6 +135,8 @@ func (s *server) look(ctx context.Context, r LookRequest) (*LookAnswer, error) {
 		return nil, fmt.Errorf("look: routes to %d addresses in one request, %d are allowed", len(r.Peers), maxPeers)
 	case len(r.Resolv) > maxResolv:
 		return nil, fmt.Errorf("look: the resolv.conf of %d containers in one request, %d are allowed", len(r.Resolv), maxResolv)
+	case len(r.Ports) > maxPorts:
+		return nil, fmt.Errorf("look: %d ports in one request, %d are allowed", len(r.Ports), maxPorts)
 	case len(r.Names) > maxNames:
 		return nil, fmt.Errorf("look: %d names in one request, %d are allowed", len(r.Names), maxNames)
 	}
