@@ -62,14 +62,7 @@ const maxWays = 512
 
 // add adds the condition unless the rule would become too many.
 func (p *program) add(c condition, what string) {
-	n := len(c.ways)
-	for _, o := range p.conditions {
-		n *= len(o.ways)
-		if n > maxWays {
-			break
-		}
-	}
-	if n > maxWays {
+	if len(c.ways)*p.product() > p.maxWays && len(c.ways) > 1 {
 		p.opaque(what)
 		return
 	}
@@ -300,7 +293,7 @@ func (p *program) find(s *set, loads []*load, spans []span, not bool) ([]way, bo
 		}
 		return p.answer(fs, question{spans: spans, mask: loads[0].mask, xor: loads[0].xor, not: not})
 	}
-	if not || !s.whole || len(spans) == 0 || len(spans) > maxWays {
+	if not || !s.whole || len(spans) == 0 || len(spans) > p.maxWays {
 		return nil, false
 	}
 	var out []way
@@ -346,7 +339,7 @@ func (p *program) learnIf(fs []field, s span, at int) {
 func (p *program) verdictMap(s *set, loads []*load, what string) {
 	list, rest := s.entries()
 	var ways []way
-	ok := s.whole && len(list) <= maxWays
+	ok := s.whole && (len(list)+1)*p.product() <= p.maxWays
 	if ok && len(list) == 0 && rest == nil { // nothing is in it
 		p.end(fact.Target{})
 		return

@@ -19,6 +19,8 @@ type dump struct {
 	bytes  int
 	sets   map[setKey]*set
 	elems  int // of all sets
+	// looked counts the elements that rules look at, and said the rules said.
+	looked, said int
 }
 
 type chainKey struct {
@@ -205,7 +207,9 @@ func (d *dump) decode(links map[uint32]string) []fact.RuleTable {
 		}
 		numbers[r.at]++
 		c := &d.tables[at.table].Chains[at.chain]
-		for _, f := range d.understand(r, links) {
+		facts := d.understand(r, links)
+		d.said += len(facts)
+		for _, f := range facts {
 			f.Number, f.Handle = numbers[r.at], r.handle
 			c.Rules = append(c.Rules, f)
 		}

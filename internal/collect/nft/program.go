@@ -11,8 +11,11 @@ import (
 // program is a rule while its expressions are run, symbolically.
 type program struct {
 	family string
-	set    func(name string) *set
-	links  map[uint32]string
+	// set finds a set; nil where it is not there, or would be too much to look at.
+	set func(name string) *set
+	// maxWays bounds how many rules this one may become.
+	maxWays int
+	links   map[uint32]string
 
 	regs registers
 	// l3 is 4 or 6 where the packet can be nothing else, else 0.
@@ -39,8 +42,11 @@ type step struct {
 // understand makes facts of a rule: none only for a chain that is not there,
 // several where it does one thing after another or has several ways to match.
 func (d *dump) understand(r *rawRule, links map[uint32]string) []fact.Rule {
-	p := program{family: familyName(r.at.family), links: links}
-	p.set = func(name string) *set { return d.sets[setKey{r.at.family, r.at.table, name}] }
+	p := program{family: familyName(r.at.family), links: links, maxWays: maxWays}
+	if d.said > maxFacts {
+		p.maxWays = 1
+	}
+	p.set = func(name string) *set { return d.look(setKey{r.at.family, r.at.table, name}) }
 	switch p.family {
 	case "ip":
 		p.l3 = 4
@@ -54,6 +60,18 @@ func (d *dump) understand(r *rawRule, links map[uint32]string) []fact.Rule {
 		p.opaque("rule")
 	}
 	return p.rules()
+}
+
+// look finds a set for a rule, as long as all rules do not look at too much.
+func (d *dump) look(k setKey) *set {
+	s := d.sets[k]
+	if s == nil {
+		return nil
+	}
+	if d.looked += len(s.elems); d.looked > maxAll {
+		return nil
+	}
+	return s
 }
 
 // note is the comment that nft keeps with a rule.
@@ -153,6 +171,9 @@ func (p *program) rules() []fact.Rule {
 	if p.counted != final.conditions || len(final.ways) > 1 {
 		hits = fact.Hits{} // it counted something else than this
 	}
+	if len(p.steps)*p.product() > max(p.maxWays, len(p.steps)) {
+		return p.blurred(hits, "too many ways")
+	}
 	var out []fact.Rule
 	for i, s := range p.steps {
 		before := len(out)
@@ -163,7 +184,7 @@ func (p *program) rules() []fact.Rule {
 		}
 		alone := i+1 == len(p.steps) && len(out)-before == 1
 		if !alone && p.blurs(s) {
-			return p.blurred(hits)
+			return p.blurred(hits, "statements that change what the rule looks at")
 		}
 	}
 	return out
@@ -194,12 +215,21 @@ func (p *program) blurs(s step) bool {
 
 // blurred is the rule with what stands before its first step, and something to do
 // that nobody understands.
-func (p *program) blurred(hits fact.Hits) []fact.Rule {
-	r := fact.Rule{Target: opaqueTarget("statements that change what the rule looks at"), Hits: hits}
+func (p *program) blurred(hits fact.Hits, why string) []fact.Rule {
+	r := fact.Rule{Target: opaqueTarget(why), Hits: hits}
 	if ways := combine(p.conditions[:p.steps[0].conditions]); len(ways) == 1 {
 		r.Matches = sorted(ways[0])
 	}
 	return []fact.Rule{r}
+}
+
+// product is in how many ways all conditions can hold.
+func (p *program) product() int {
+	n := 1
+	for _, c := range p.conditions { // add keeps it small
+		n *= len(c.ways)
+	}
+	return n
 }
 
 // combine lists all ways in which all conditions hold.

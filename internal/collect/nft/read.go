@@ -116,8 +116,9 @@ const (
 	maxRules  = 1 << 16
 	maxBytes  = 32 << 20 // of rules
 	maxSets   = 1 << 14
-	maxElems  = 1 << 16 // of one set; what is beyond makes the set not whole
-	maxAll    = 1 << 18 // elements of all sets
+	maxElems  = 1 << 14 // of one set; what is beyond makes the set not whole
+	maxAll    = 1 << 18 // elements of all sets, and of those looked at by all rules
+	maxFacts  = 1 << 17 // rules as they are said; beyond it none becomes several
 )
 
 // read dumps everything once: tables, chains, rules, and the sets in which rules

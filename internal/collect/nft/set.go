@@ -36,7 +36,6 @@ type elem struct {
 const (
 	anonymous = 1
 	interval  = 4
-	mapping   = 8
 	objects   = 0x40
 )
 
@@ -211,7 +210,7 @@ func (s *set) named(f field, spans []span, not bool) (fact.Match, bool) {
 	}
 	for _, sp := range spans {
 		r, ok := addrRange(f.size, sp)
-		if !ok {
+		if ok = ok && len(m.Members) < maxElems; !ok {
 			m.Whole = false
 			continue
 		}

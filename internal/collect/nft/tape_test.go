@@ -1,0 +1,243 @@
+package nft
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+
+	"fairway/internal/fact"
+)
+
+// tape answers as a kernel once did: each question with the messages of its kind
+// that were recorded.
+type tape struct {
+	messages []netlink.Message
+	kind     uint16
+	set      string
+}
+
+// play takes recorded messages apart; what is no message any more is left out.
+func play(b []byte) *tape {
+	t := &tape{}
+	for len(b) >= 16 {
+		var m netlink.Message
+		n := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+		if n = (n + 3) &^ 3; n < 16 || n > len(b) || m.UnmarshalBinary(b[:n:n]) != nil {
+			break
+		}
+		t.messages = append(t.messages, m)
+		b = b[n:]
+	}
+	return t
+}
+
+// answers is what comes for which question.
+var answers = map[uint16]uint16{msgGetGen: msgNewGen, msgGetTable: msgNewTable, msgGetChain: msgNewChain, msgGetRule: msgNewRule,
+	msgGetSet: msgNewSet, msgGetElem: msgNewElem}
+
+func (t *tape) Send(m netlink.Message) (netlink.Message, error) {
+	t.kind, t.set = answers[uint16(m.Header.Type)&0xff], ""
+	if t.kind == msgNewElem {
+		t.set = setOf(m)
+	}
+	return m, nil
+}
+
+func (t *tape) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) {
+		for _, m := range t.messages {
+			if uint16(m.Header.Type) != subsystem|t.kind || t.set != "" && t.set != setOf(m) {
+				continue
+			}
+			if !yield(m, nil) {
+				return
+			}
+			if t.kind == msgNewGen {
+				return
+			}
+		}
+	}
+}
+
+func setOf(m netlink.Message) string {
+	if len(m.Data) < genMsgLen {
+		return ""
+	}
+	a, _, _ := attributes(m.Data[genMsgLen:])
+	return fmt.Sprintf("%d %s %s", m.Data[0], text(a[elemsTable]), text(a[elemsSet]))
+}
+
+// recorder notes what a kernel answers.
+type recorder struct {
+	Asker
+	tape bytes.Buffer
+}
+
+func (r *recorder) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) {
+		for m, err := range r.Asker.ReceiveIter() {
+			if err == nil {
+				c := m
+				c.Header.Length = uint32(16 + (len(m.Data)+3)&^3)
+				c.Data = append(bytes.Clone(m.Data), make([]byte, (4-len(m.Data)%4)%4)...)
+				b, bad := c.MarshalBinary()
+				if bad != nil {
+					panic(bad)
+				}
+				r.tape.Write(b)
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestCaptured reads what Linux 6.18 (little-endian) answered when it held the
+// files of testdata; each rule must read as the file says.
+func TestCaptured(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.nft")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin, err := os.ReadFile(strings.TrimSuffix(file, ".nft") + ".bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := Read(play(bin), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := annotated(string(b), &fact.Netfilter{Tables: set.Tables})
+		if diff := cmp.Diff(strings.Split(string(b), "\n"), strings.Split(got, "\n")); diff != "" {
+			t.Errorf("%s: %s", file, diff)
+		}
+	}
+}
+
+// FuzzRead feeds the decoder a kernel's answers, distorted. It must not panic, and
+// make no more of them than its bounds allow.
+func FuzzRead(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.bin")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		set, err := Read(play(b), map[uint32]string{2: "eth0"})
+		if err != nil {
+			if errors.Is(err, ErrTorn) {
+				t.Error("a tape cannot be torn")
+			}
+			return
+		}
+		rules, matches := 0, 0
+		for _, table := range set.Tables {
+			for _, c := range table.Chains {
+				rules += len(c.Rules)
+				for _, r := range c.Rules {
+					matches += len(r.Matches)
+					_ = r.Line(c.Name)
+				}
+			}
+		}
+		if most := len(b)/16*maxWays + 1; rules > most || matches > most*maxExprs {
+			t.Errorf("%d rules with %d matches out of %d bytes", rules, matches, len(b))
+		}
+	})
+}
+
+// TestBounds asks for what a kernel could hold at most, and more.
+func TestBounds(t *testing.T) {
+	bin, err := os.ReadFile("testdata/firewalld.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := play(bin)
+	for _, m := range p.messages {
+		if m.Header.Type == subsystem|msgNewRule {
+			for range maxRules {
+				p.messages = append(p.messages, m)
+			}
+			break
+		}
+	}
+	if _, err := Read(p, nil); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("%d rules too many: %v", maxRules, err)
+	}
+}
+
+// flipping is a kernel whose rules change all the time.
+type flipping struct {
+	*tape
+	generation uint32
+	left       int
+}
+
+func (f *flipping) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	if f.kind != msgNewGen {
+		return f.tape.ReceiveIter()
+	}
+	if f.left > 0 {
+		f.left--
+		f.generation++
+	}
+	b := attribute([]byte{0, 0, 0, 0}, genID, []byte{0, 0, byte(f.generation >> 8), byte(f.generation)})
+	return func(yield func(netlink.Message, error) bool) {
+		yield(netlink.Message{Header: netlink.Header{Type: subsystem | msgNewGen}, Data: b}, nil)
+	}
+}
+
+func TestTorn(t *testing.T) {
+	bin, err := os.ReadFile("testdata/firewalld.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(&flipping{tape: play(bin), left: 1000}, nil); !errors.Is(err, ErrTorn) {
+		t.Errorf("rules that change all the time: %v", err)
+	}
+	set, err := Read(&flipping{tape: play(bin), left: 3}, nil)
+	if err != nil || set.Generation != 3 || len(set.Tables) != 1 {
+		t.Errorf("rules that changed twice: %+v, %v", set, err)
+	}
+}
+
+// failing is a kernel that refuses, or an answer of another kind.
+type failing struct {
+	*tape
+	err error
+}
+
+func (f *failing) ReceiveIter() iter.Seq2[netlink.Message, error] {
+	return func(yield func(netlink.Message, error) bool) { yield(netlink.Message{}, f.err) }
+}
+
+func TestRefused(t *testing.T) {
+	for _, want := range []error{os.ErrPermission, os.ErrNotExist} {
+		if _, err := Read(&failing{play(nil), want}, nil); !errors.Is(err, want) {
+			t.Errorf("%v: %v", want, err)
+		}
+	}
+	if _, err := Read(&failing{play(nil), nil}, nil); !errors.Is(err, errGarbled) {
+		t.Errorf("an empty message: %v", err)
+	}
+}
