@@ -19,6 +19,9 @@ type Plan struct {
 	Published []fact.PublishedProbe
 	// Each is how many of Of targets every source connects to; 0: all of them.
 	Each, Of int
+	// Crowded: it was not MaxTCP but the neighbour table of some host that left
+	// pairs out.
+	Crowded bool
 	// Pairs of tasks that are tried, and Names that are asked for, of a whole
 	// Swarm.
 	Pairs, Names Share
@@ -39,8 +42,9 @@ var resolverPort = netip.AddrPortFrom(ResolverAddr, 53)
 // seen asks its resolver for the targets and connects to every running target
 // on every shared network; the largest packet goes to one target on every
 // other node; every other node on the path is asked for its gossip port. Where
-// that is more than MaxTCP connections, every source asks an equal share of the
-// targets, each beginning at another one, and Plan.Each says how many.
+// that is more than MaxTCP connections, or than a host has room for, every
+// source asks an equal share of the targets, each beginning at another one, and
+// Plan.Each says how many.
 func First(s *fact.Snapshot, sc *Scope) Plan {
 	if s.Question.All {
 		return everyone(s, sc)
@@ -56,6 +60,11 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 	each := len(targets)
 	if cost := len(sources) * max(1, len(sc.Ports)) * max(1, len(sc.Networks)); cost > 0 && each > MaxTCP/cost {
 		each = max(1, MaxTCP/cost)
+	}
+	if few := fitting(s, sources, targets, len(sc.Networks), each); few < each {
+		each, p.plan.Crowded = few, true
+	}
+	if each < len(targets) {
 		p.plan.Each, p.plan.Of = each, len(targets)
 	}
 	for i, from := range sources {

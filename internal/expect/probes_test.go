@@ -67,6 +67,58 @@ func TestFirstIsBounded(t *testing.T) {
 	}
 }
 
+// slim gives every host a neighbour table of that size; empty: of unknown size.
+func slim(s *fact.Snapshot, rows string) {
+	for i := range s.Nodes {
+		s.Nodes[i].Kernel.Host().Sysctls = nil
+		if rows != "" {
+			s.Nodes[i].Kernel.Host().Sysctls = []fact.Sysctl{{Key: "net.ipv4.neigh.default.gc_thresh3", Value: rows}}
+		}
+	}
+}
+
+// A sweep leaves half of every host's neighbour table to others: every
+// connection costs a row where it begins and one where it ends.
+func TestSweepLeavesRoom(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		s := facttest.Healthy()
+		if all {
+			s.Question = fact.Question{All: true}
+		}
+		crowd(s, 18)
+		slim(s, "")
+		_, p := plan(t, s)
+		host := map[fact.TaskID]string{}
+		for _, x := range s.Wanted.Tasks {
+			host[x.ID] = expect.NodeName(s, x.Node)
+		}
+		rows, begun, ended := map[string]int{}, map[fact.TaskID]int{}, map[fact.TaskID]int{}
+		for _, x := range p.TCP {
+			rows[x.From.Node]++
+			rows[host[x.To]]++
+			begun[x.From.Task]++
+			ended[x.To]++
+		}
+		if !p.Crowded || len(rows) != 3 || len(p.TCP) < 600 {
+			t.Errorf("all %v: crowded %v, %d connections, rows %v", all, p.Crowded, len(p.TCP), rows)
+		}
+		for node, n := range rows {
+			if n > expect.RowsEach {
+				t.Errorf("all %v: %s gets %d rows, %d are allowed", all, node, n, expect.RowsEach)
+			}
+		}
+		if least := min(len(begun), len(ended)); least < 54 {
+			t.Errorf("all %v: %d sources and %d targets take part", all, len(begun), len(ended))
+		}
+	}
+	s := facttest.Healthy()
+	crowd(s, 18)
+	slim(s, "8192")
+	if _, p := plan(t, s); p.Crowded || p.Each != 0 || len(p.TCP) != 54*54 {
+		t.Errorf("tables that are large enough: crowded %v, each %d, %d connections", p.Crowded, p.Each, len(p.TCP))
+	}
+}
+
 func TestFollowUp(t *testing.T) {
 	s := facttest.Healthy()
 	facttest.Fail(s, 1, facttest.Api(2), fact.Timeout)

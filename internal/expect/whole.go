@@ -120,10 +120,10 @@ func gossipedNames(s *fact.Snapshot) []string {
 // everyone plans the first round of a whole Swarm: every source that was seen
 // asks for the names of the services it shares a network with, its own among
 // them, and connects to every running task of the others on those networks.
-// Where that is more than MaxTCP, sources take turns in choosing the target
-// that fewest have chosen.
+// Where that is more than MaxTCP, or than a host has room for, sources take turns
+// in choosing the target that fewest have chosen.
 func everyone(s *fact.Snapshot, sc *Scope) Plan {
-	w := wholePlanner{planner: planner{s: s, sc: sc, ladder: map[ladderKey]bool{}}, taken: map[taskPair]bool{}, chosen: map[*End]int{}}
+	w := wholePlanner{planner: planner{s: s, sc: sc, ladder: map[ladderKey]bool{}}, taken: map[taskPair]bool{}, chosen: map[*End]int{}, room: roomOf(s)}
 	for i := range sc.From {
 		if _, ok := source(s, &sc.From[i]); ok {
 			w.sources = append(w.sources, &sc.From[i])
@@ -149,6 +149,7 @@ type wholePlanner struct {
 	taken   map[taskPair]bool
 	// chosen is how often an end was chosen as a target.
 	chosen map[*End]int
+	room   room
 }
 
 // target is an end and how many ports of it are tried.
@@ -216,6 +217,7 @@ func (w *wholePlanner) connections() {
 			w.pair(src, from, to.End, net)
 			w.taken[taskPair{from.Full, to.Full, net}] = true
 			w.chosen[to.End]++
+			w.room.take(from, to.End)
 			left -= to.ports
 			w.plan.Pairs.N++
 			moved = true
@@ -237,9 +239,14 @@ func (w *wholePlanner) next(from *End, left int) (best *target, on fact.NetworkI
 			if w.taken[taskPair{to.Full, from.Full, net}] {
 				weight++
 			}
-			if !w.taken[taskPair{from.Full, to.Full, net}] && (best == nil || weight < least) {
-				best, on, least = to, net, weight
+			if w.taken[taskPair{from.Full, to.Full, net}] || best != nil && weight >= least {
+				continue
 			}
+			if !w.room.has(from, to.End) {
+				w.plan.Crowded = true
+				continue
+			}
+			best, on, least = to, net, weight
 		}
 	}
 	return best, on
