@@ -46,6 +46,8 @@ func underlayPeerCable() Fault {
 		ID:    "underlay-peer-unreachable.cable",
 		Doc:   "a node's cable is pulled: nobody reaches it",
 		Layer: "U",
+		// After some 15 s the managers call it down, and replace its tasks when it is back.
+		Renews: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			if err := l.sparePeer(ctx, d); err != nil {
 				return err
@@ -62,7 +64,7 @@ func underlayPeerCable() Fault {
 			if err := ipBatch(ctx, object(l.Name, fab), "link set "+d.Notes["port"]+" up\n"); err != nil {
 				return err
 			}
-			return l.expectPeers(ctx, d)
+			return l.wholeAgain(ctx, d)
 		},
 		// Who looks from one node only cannot say which end it is; who looks from all says it is the peer.
 		Want: func(_ *Lab, d *Draw) Want {
