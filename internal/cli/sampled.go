@@ -18,11 +18,11 @@ func sampled(p *expect.Plan) []fact.Gap {
 		out = append(out, fact.Gap{Kind: fact.KindSample, Class: fact.ClassAside, Reason: fmt.Sprintf(format, args...), Do: do})
 	}
 	if p.Each > 0 {
-		say("name one source with service.slot, or one port", "every source tried %d of %d targets, each beginning at another one: %d connections are the limit of one run", p.Each, p.Of, expect.MaxTCP)
+		say("name one source with service.slot, or one port", "every source tried %d of %d targets, each beginning at another one: %s", p.Each, p.Of, limitOf(p))
 	}
 	var parts []string
 	if p.Pairs.N < p.Pairs.Of {
-		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %d connections are the limit of one run", p.Pairs.N, p.Pairs.Of, expect.MaxTCP))
+		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %s", p.Pairs.N, p.Pairs.Of, limitOf(p)))
 	}
 	if p.Names.N < p.Names.Of {
 		parts = append(parts, fmt.Sprintf("%d of %d look-ups of services were made, some from every task", p.Names.N, p.Names.Of))
@@ -34,4 +34,12 @@ func sampled(p *expect.Plan) []fact.Gap {
 		say("", "every node connected to the ports of %d of %d others, those that follow it by name", p.Hosts.N, p.Hosts.Of)
 	}
 	return out
+}
+
+// limitOf says what left pairs out.
+func limitOf(p *expect.Plan) string {
+	if p.Crowded {
+		return "more would fill half of some host's neighbour table (net.ipv4.neigh.default.gc_thresh3)"
+	}
+	return fmt.Sprintf("%d connections are the limit of one run", expect.MaxTCP)
 }
