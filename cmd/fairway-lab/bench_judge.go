@@ -20,7 +20,7 @@ type report struct {
 	}
 	Elsewhere []any
 	Settling  []any
-	Gaps      []any
+	Gaps      []struct{ Class string }
 	Probes    []struct{ Address, Outcome string }
 }
 
@@ -82,15 +82,22 @@ func (r *report) judgeProbes(lost []lab.Task, tasks int) string {
 	return ""
 }
 
-// judgeHealthy wants nothing to be wrong, everything seen, and so many connections open.
+// judgeHealthy wants nothing to be wrong, everything seen, and so many connections open. A documented bound that was
+// reached, in a large Swarm, is told and hides nothing.
 func judgeHealthy(out []byte, exit, pairs int) string {
 	var r report
 	if err := json.Unmarshal(out, &r); err != nil {
 		return "no report: " + err.Error()
 	}
-	if r.Verdict != "ok" || exit != 0 || len(r.Causes)+len(r.Elsewhere)+len(r.Settling)+len(r.Gaps) > 0 {
+	gaps := 0
+	for _, g := range r.Gaps {
+		if g.Class != "aside" {
+			gaps++
+		}
+	}
+	if r.Verdict != "ok" || exit != 0 || len(r.Causes)+len(r.Elsewhere)+len(r.Settling)+gaps > 0 {
 		return fmt.Sprintf("it says %s and ends with %d, %d causes, %d elsewhere, %d settling, %d gaps: %s",
-			r.Verdict, exit, len(r.Causes), len(r.Elsewhere), len(r.Settling), len(r.Gaps), r.Summary)
+			r.Verdict, exit, len(r.Causes), len(r.Elsewhere), len(r.Settling), gaps, r.Summary)
 	}
 	open := 0
 	for _, p := range r.Probes {
