@@ -66,6 +66,7 @@ func All() []*Check {
 
 		// The routing mesh, from the host's rules to the sandbox.
 		// (ingress-network-unusable publish-mode-host-expectation ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		IngressSandboxMissing,
 		IngressChainMissing,
 		IngressPortRuleMissing,
 		IngressDNATWrongTarget,
@@ -73,6 +74,7 @@ func All() []*Check {
 		IngressForwardDropped,
 
 		// The load balancer, in lb_ namespaces and in the ingress sandbox.
+		IngressMarkMissing,
 		// (lb-sandbox-missing lb-endpoint-unreachable lb-vip-not-programmed vip-disagreement ingress-mark-or-lb-missing fwmark-rule-missing-or-conflicting ipvs-*  dsr-misconfiguration)
 
 		// Rules inside the task.
