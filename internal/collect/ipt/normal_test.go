@@ -7,7 +7,79 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
+
+	"fairway/internal/fact"
 )
+
+// notUnderstood are the extensions the test expects to be told as opaque, each
+// with all its options.
+var notUnderstood = map[string]bool{
+	"mac": true, "owner": true, "length": true, "hashlimit": true, "recent": true, "statistic": true, "pkttype": true,
+	"string": true, "cgroup": true, "rpfilter": true, "rt": true, "hl": true, "frag": true,
+}
+
+// opaqueTargets are the targets it expects to be told as opaque.
+var opaqueTargets = map[string]bool{"NETMAP": true, "TPROXY": true, "CHECKSUM": true, "DSCP": true, "CLASSIFY": true, "TRACE": true}
+
+// partly are options that are told as opaque, while others of their extension
+// are understood.
+var partly = map[string]string{
+	"--tcp-option": "tcp-option", "--chunk-types": "sctp-chunk", "--ctorigdstport": "conntrack", "--ctdir": "conntrack",
+	"--ctstatus": "conntrack", "--physdev-is-bridged": "physdev",
+}
+
+// differ tells the lines of one side only. Both are sorted.
+func differ(t *testing.T, got, want []string) {
+	t.Helper()
+	for len(got) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(got) > 0 && got[0] < want[0]:
+			t.Errorf("read, not saved:  %s", got[0])
+			got = got[1:]
+		case len(got) == 0 || want[0] < got[0]:
+			t.Errorf("saved, not read:  %s", want[0])
+			want = want[1:]
+		default:
+			got, want = got[1:], want[1:]
+		}
+	}
+}
+
+// asRead spells tables line by line: table, chain or rule number, counters, normal
+// rule.
+func asRead(tables []fact.RuleTable) (out []string) {
+	for _, table := range tables {
+		for _, c := range table.Chains {
+			policy := cmp.Or(strings.ToUpper(c.Policy), "-")
+			out = append(out, fmt.Sprintf("%s chain %s %s [%d:%d]", table.Name, c.Name, policy, c.Hits.Packets, c.Hits.Bytes))
+			for _, r := range c.Rules {
+				out = append(out, fmt.Sprintf("%s %s %03d [%d:%d] %s", table.Name, c.Name, r.Number, r.Hits.Packets, r.Hits.Bytes, normal(r.Line(c.Name))))
+			}
+		}
+	}
+	return out
+}
+
+// asSaved spells what iptables-save -c printed in the same way.
+func asSaved(text string) (out []string) {
+	table, numbers := "", make(map[string]int)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "*"):
+			table, numbers = line[1:], make(map[string]int)
+		case strings.HasPrefix(line, ":"):
+			out = append(out, table+" chain "+line[1:])
+		case strings.HasPrefix(line, "["):
+			hits, rule, _ := strings.Cut(line, " ")
+			chain := strings.Fields(rule)[1]
+			numbers[chain]++
+			out = append(out, fmt.Sprintf("%s %s %03d %s %s", table, chain, numbers[chain], hits, normal(rule)))
+		}
+	}
+	return out
+}
 
 // normal spells a rule so that two spellings of the same rule become one: its
 // conditions sorted, without the -m that load extensions, in one word for what

@@ -1,8 +1,6 @@
 package ipt
 
 import (
-	"cmp"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fairway/internal/fact"
 	"fairway/internal/netns"
 )
 
@@ -55,16 +52,21 @@ func fresh(t testing.TB) *netns.NS {
 	return made
 }
 
-// inside runs a tool of the system in the namespace.
-func inside(t testing.TB, at *netns.NS, stdin, tool string, args ...string) string {
-	t.Helper()
-	var out []byte
-	err := at.Do(func() (err error) {
+// try runs a tool of the system in the namespace.
+func try(at *netns.NS, stdin, tool string, args ...string) (out []byte, err error) {
+	err = at.Do(func() (err error) {
 		cmd := exec.Command(tool, args...)
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err = cmd.CombinedOutput()
 		return err
 	})
+	return out, err
+}
+
+// inside runs a tool that must not fail.
+func inside(t testing.TB, at *netns.NS, stdin, tool string, args ...string) string {
+	t.Helper()
+	out, err := try(at, stdin, tool, args...)
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", tool, args, err, out)
 	}
@@ -86,23 +88,6 @@ func load(t testing.TB, at *netns.NS, path string) (tool string) {
 	return tool
 }
 
-// notUnderstood are the extensions the test expects to be told as opaque, each
-// with all its options.
-var notUnderstood = map[string]bool{
-	"mac": true, "owner": true, "length": true, "hashlimit": true, "recent": true, "statistic": true, "pkttype": true,
-	"string": true, "cgroup": true, "rpfilter": true, "rt": true, "hl": true, "frag": true,
-}
-
-// opaqueTargets are the targets it expects to be told as opaque.
-var opaqueTargets = map[string]bool{"NETMAP": true, "TPROXY": true, "CHECKSUM": true, "DSCP": true, "CLASSIFY": true, "TRACE": true}
-
-// partly are options that are told as opaque, while others of their extension
-// are understood.
-var partly = map[string]string{
-	"--tcp-option": "tcp-option", "--chunk-types": "sctp-chunk", "--ctorigdstport": "conntrack", "--ctdir": "conntrack",
-	"--ctstatus": "conntrack", "--physdev-is-bridged": "physdev",
-}
-
 func TestLegacyTablesAsIptablesSavePrintsThem(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.rules*")
 	if err != nil || len(files) == 0 {
@@ -121,6 +106,10 @@ func TestLegacyTablesAsIptablesSavePrintsThem(t *testing.T) {
 			if after != named {
 				t.Errorf("tables before looking:\n%safter:\n%s", named, after)
 			}
+			for _, table := range tables {
+				l := map[string]*layout{"ip": &ip4, "ip6": &ip6}[table.Family]
+				capture(t, at, l, table.Name, filepath.Base(file)+"."+table.Name)
+			}
 			want := asSaved(inside(t, at, "", tool+"-save", "-c"))
 			got := asRead(tables)
 			slices.Sort(want)
@@ -131,56 +120,4 @@ func TestLegacyTablesAsIptablesSavePrintsThem(t *testing.T) {
 			}
 		})
 	}
-}
-
-// differ tells the lines of one side only. Both are sorted.
-func differ(t *testing.T, got, want []string) {
-	t.Helper()
-	for len(got) > 0 || len(want) > 0 {
-		switch {
-		case len(want) == 0 || len(got) > 0 && got[0] < want[0]:
-			t.Errorf("read, not saved:  %s", got[0])
-			got = got[1:]
-		case len(got) == 0 || want[0] < got[0]:
-			t.Errorf("saved, not read:  %s", want[0])
-			want = want[1:]
-		default:
-			got, want = got[1:], want[1:]
-		}
-	}
-}
-
-// asRead spells tables line by line: table, chain or rule number, counters, normal
-// rule.
-func asRead(tables []fact.RuleTable) (out []string) {
-	for _, table := range tables {
-		for _, c := range table.Chains {
-			policy := cmp.Or(strings.ToUpper(c.Policy), "-")
-			out = append(out, fmt.Sprintf("%s chain %s %s [%d:%d]", table.Name, c.Name, policy, c.Hits.Packets, c.Hits.Bytes))
-			for _, r := range c.Rules {
-				out = append(out, fmt.Sprintf("%s %s %03d [%d:%d] %s", table.Name, c.Name, r.Number, r.Hits.Packets, r.Hits.Bytes, normal(r.Line(c.Name))))
-			}
-		}
-	}
-	return out
-}
-
-// asSaved spells what iptables-save -c printed in the same way.
-func asSaved(text string) (out []string) {
-	table, numbers := "", make(map[string]int)
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "*"):
-			table, numbers = line[1:], make(map[string]int)
-		case strings.HasPrefix(line, ":"):
-			out = append(out, table+" chain "+line[1:])
-		case strings.HasPrefix(line, "["):
-			hits, rule, _ := strings.Cut(line, " ")
-			chain := strings.Fields(rule)[1]
-			numbers[chain]++
-			out = append(out, fmt.Sprintf("%s %s %03d %s %s", table, chain, numbers[chain], hits, normal(rule)))
-		}
-	}
-	return out
 }

@@ -3,6 +3,7 @@
 package ipt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -109,43 +110,50 @@ const (
 	tries         = 4
 )
 
-// read reads one table whole. Its size is asked for before, and must still be
-// right when the entries come; what was said of it must be the same afterwards.
+// read reads one table.
 func (s *source) read(name string) (fact.RuleTable, error) {
-	for range tries {
-		before, err := s.info(name)
-		if err != nil {
-			return fact.RuleTable{}, err
-		}
-		if before.size > maxTable {
-			return fact.RuleTable{}, errTooLarge
-		}
-		blob := make([]byte, entriesHeader+int(before.size))
-		copy(blob, name)
-		binary.NativeEndian.PutUint32(blob[32:], before.size)
-		if err := getsockopt(s.fd, s.level, getEntries, blob); err == unix.EAGAIN {
-			continue
-		} else if err != nil {
-			return fact.RuleTable{}, err
-		}
-		after, err := s.info(name)
-		if err != nil {
-			return fact.RuleTable{}, err
-		}
-		if before == after {
-			return decode(s.layout, name, before, blob[entriesHeader:])
-		}
+	head, entries, err := s.fetch(name)
+	if err != nil {
+		return fact.RuleTable{}, err
 	}
-	return fact.RuleTable{}, ErrTorn
+	return decode(s.layout, name, readInfo(head), entries)
 }
 
-func (s *source) info(name string) (info, error) {
+// fetch gets one table whole. Its size is asked for before, and must still be
+// right when the entries come; what was said of it must be the same afterwards.
+func (s *source) fetch(name string) (head, entries []byte, err error) {
+	for range tries {
+		head, err := s.info(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		size := readInfo(head).size
+		if size > maxTable {
+			return nil, nil, errTooLarge
+		}
+		b := make([]byte, entriesHeader+int(size))
+		copy(b, name)
+		binary.NativeEndian.PutUint32(b[32:], size)
+		if err := getsockopt(s.fd, s.level, getEntries, b); err == unix.EAGAIN {
+			continue
+		} else if err != nil {
+			return nil, nil, err
+		}
+		again, err := s.info(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if bytes.Equal(head, again) {
+			return head, b[entriesHeader:], nil
+		}
+	}
+	return nil, nil, ErrTorn
+}
+
+func (s *source) info(name string) ([]byte, error) {
 	b := make([]byte, infoSize)
 	copy(b[:31], name)
-	if err := getsockopt(s.fd, s.level, getInfo, b); err != nil {
-		return info{}, err
-	}
-	return readInfo(b), nil
+	return b, getsockopt(s.fd, s.level, getInfo, b)
 }
 
 // getsockopt hands the buffer to the kernel, which reads the question from it
