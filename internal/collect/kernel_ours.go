@@ -145,7 +145,8 @@ func (p *proof) gap() *fact.Gap {
 	switch {
 	case errors.Is(p.refused, fs.ErrPermission):
 		g := p.req.notOurs(fact.ClassPermission, p.refused.Error())
-		g.Do = "run fairway as root; in a container it needs SYS_ADMIN and NET_ADMIN"
+		g.Reason = "this user may not read the kernel: " + p.refused.Error()
+		g.Do = "run fairway as root, or `fairway deploy`: an agent on this node makes up for root; in a container fairway needs SYS_ADMIN and NET_ADMIN"
 		return g
 	case errors.Is(p.refused, netns.ErrNotNamespace):
 		g := p.req.notOurs(fact.ClassNotExist, p.refused.Error())

@@ -279,7 +279,11 @@ func (t *text) done() {
 	w := t.r.Work
 	t.blank()
 	if t.r.Question.To != "" && len(t.r.Causes) == 0 && t.r.Verdict != check.VerdictFailed {
-		t.text(0, plain, "Next: `fairway check` looks at the whole Swarm, not at this question only.")
+		next := "Next: "
+		if t.r.Verdict == check.VerdictUnknown && len(t.r.Gaps) > 0 {
+			next += "see to what stands below \"Not seen\", and ask again; "
+		}
+		t.text(0, plain, next+"`fairway check` looks at the whole Swarm, not at this question only.")
 	}
 	var explain string
 	if len(t.r.Causes) > 0 {

@@ -320,7 +320,7 @@ func (t *text) unjudged(unknown []group) []string {
 			n += len(g.about)
 			continue
 		}
-		items = append(items, strings.Join(g.about, ", ")+": "+clip(g.says))
+		items = append(items, some(g.about)+": "+clip(g.says))
 	}
 	if n > 0 {
 		seen := "could not be judged, because nodes were not looked at"
