@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"internal/collect/ipvs": {"internal/fact"},
 	"internal/collect/xt":   {"internal/fact"},
 	"internal/collect/ipt":  {"internal/fact", "internal/netns", "internal/collect/xt"},
-	"internal/collect/nft":  {"internal/fact", "internal/netns", "internal/collect/xt"},
+	"internal/collect/nft":  {"internal/fact", "internal/collect/xt"},
 	"internal/probe":        {"internal/fact"},
 	"internal/fleet":        {"internal/fact"},
 	"internal/deploy":       {"internal/fact", "internal/fleet"},
