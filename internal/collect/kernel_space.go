@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	generic "github.com/mdlayher/netlink"
@@ -191,47 +190,6 @@ func dump[T any](list func() ([]T, error)) ([]T, error) {
 			return rows, err
 		case try == dumpTries:
 			return rows, errTorn
-		}
-	}
-}
-
-// slurp reads files from inside; it must run there.
-func (s *space) slurp(paths ...string) {
-	for _, p := range paths {
-		data, err := readProc(p)
-		s.texts[p] = text{data, err}
-	}
-}
-
-// maxProc bounds what is read of one file of /proc; a table of 100 000 sockets
-// has 15 MiB.
-const maxProc = 16 << 20
-
-// readProc reads a file by plain system calls, on this very thread: what
-// /proc/sys/net and /proc/thread-self/net show depends on who opens them.
-func readProc(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 0, 512)
-	for {
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
-		case n == 0:
-			return buf, nil
-		}
-		buf = buf[:len(buf)+n]
-		if len(buf) > maxProc {
-			return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("longer than %d bytes", maxProc)}
-		}
-		if len(buf) == cap(buf) {
-			buf = append(buf, make([]byte, len(buf)*3)...)[:len(buf)]
 		}
 	}
 }
