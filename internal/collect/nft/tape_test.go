@@ -128,19 +128,30 @@ func TestCaptured(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds the decoder a kernel's answers, distorted. It must not panic, and
-// make no more of them than its bounds allow.
-func FuzzRead(f *testing.F) {
+// tapes are all that were captured.
+func tapes(t testing.TB) map[string][]byte {
 	files, err := filepath.Glob("testdata/*.bin")
 	if err != nil || len(files) == 0 {
-		f.Fatal(files, err)
+		t.Fatal(files, err)
 	}
+	out := make(map[string][]byte)
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			f.Fatal(err)
+			t.Fatal(err)
 		}
-		f.Add(b)
+		out[filepath.Base(file)] = b
+	}
+	return out
+}
+
+// FuzzRead feeds the decoder a kernel's answers, distorted. It must not panic, and
+// make no more of them than its bounds allow.
+func FuzzRead(f *testing.F) {
+	for name, b := range tapes(f) {
+		if name == "overlay.bin" || name == "firewalld.bin" { // small ones: the fuzzer is slow with others
+			f.Add(b)
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		set, err := Read(play(b), map[uint32]string{2: "eth0"})
@@ -150,20 +161,67 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		rules, matches := 0, 0
+		var rules []fact.Rule
 		for _, table := range set.Tables {
 			for _, c := range table.Chains {
-				rules += len(c.Rules)
-				for _, r := range c.Rules {
-					matches += len(r.Matches)
-					_ = r.Line(c.Name)
-				}
+				rules = append(rules, c.Rules...)
 			}
 		}
-		if most := len(b)/16*maxWays + 1; rules > most || matches > most*maxExprs {
-			t.Errorf("%d rules with %d matches out of %d bytes", rules, matches, len(b))
-		}
+		bounded(t, rules, len(b))
 	})
+}
+
+// FuzzRule feeds it the expressions of one rule, which may look something up in
+// the sets of a captured tape.
+func FuzzRule(f *testing.F) {
+	all := tapes(f)
+	for _, b := range all {
+		d := dumped(f, b)
+		for _, r := range d.rules {
+			f.Add(r.expressions, r.userData, r.at.family)
+		}
+	}
+	d := dumped(f, all["native.bin"])
+	f.Fuzz(func(t *testing.T, expressions, userData []byte, family uint8) {
+		d.looked = 0
+		r := rawRule{at: chainKey{family, "plain", "test"}, expressions: expressions, userData: userData}
+		bounded(t, d.understand(&r, map[uint32]string{2: "eth0"}), len(expressions))
+	})
+}
+
+// dumped is a tape as it is before rules are understood.
+func dumped(t testing.TB, b []byte) *dump {
+	d := &dump{}
+	if err := d.read(play(b)); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func bounded(t *testing.T, rules []fact.Rule, size int) {
+	matches := 0
+	for _, r := range rules {
+		matches += len(r.Matches)
+		_ = r.Line("X")
+	}
+	if most := (size/16 + 1) * maxWays; len(rules) > most || matches > most*maxExprs {
+		t.Errorf("%d rules with %d matches out of %d bytes", len(rules), matches, size)
+	}
+}
+
+// BenchmarkRead decodes what a node's namespace holds with docker's rules.
+func BenchmarkRead(b *testing.B) {
+	for name, bin := range tapes(b) {
+		b.Run(name, func(b *testing.B) {
+			t := play(bin)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Read(t, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // TestBounds asks for what a kernel could hold at most, and more.
