@@ -66,6 +66,7 @@ func All() []*Check {
 
 		// The routing mesh, from the host's rules to the sandbox.
 		// (ingress-network-unusable publish-mode-host-expectation ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		IngressPortConflict,
 		IngressSandboxMissing,
 		IngressChainMissing,
 		IngressPortRuleMissing,
@@ -78,6 +79,7 @@ func All() []*Check {
 		// (lb-sandbox-missing lb-endpoint-unreachable lb-vip-not-programmed vip-disagreement ingress-mark-or-lb-missing fwmark-rule-missing-or-conflicting ipvs-*  dsr-misconfiguration)
 
 		// Rules inside the task.
+		IngressRedirectMissing,
 		// (ingress-redirect-missing app-firewall-inside dns-resolver-nat-missing)
 
 		// Names.
