@@ -12,6 +12,19 @@ func kernel(i int) *fact.Kernel {
 	k := &fact.Kernel{Release: "6.18.0", Arch: "x86_64", Boot: Taken.Add(-24 * time.Hour),
 		Features: []fact.Feature{{Name: "ip_vs", Present: true}, {Name: "vxlan", Present: true}, {Name: "bridge", Present: true}}}
 	k.Namespaces = []fact.NetNS{host(i), overlay(i), lb(i), sandbox(i, Api(i), ApiIP(i), 0), sandbox(i, Web(i), WebIP(i), 1)}
+	for i := range k.Namespaces {
+		ns := &k.Namespaces[i]
+		switch ns.Role {
+		case fact.RoleHost:
+			ns.Netfilter, ns.IPVS = netfilter(hostMode261), &fact.IPVS{Version: "1.2.1"}
+		case fact.RoleOverlay:
+			ns.Netfilter = &fact.Netfilter{}
+		case fact.RoleLB:
+			ns.Netfilter, ns.IPVS = netfilter(resolverRules), balancing()
+		case fact.RoleContainer:
+			ns.Netfilter, ns.IPVS = netfilter(resolverRules), &fact.IPVS{Version: "1.2.1"}
+		}
+	}
 	return k
 }
 

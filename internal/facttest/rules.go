@@ -18,6 +18,8 @@ var (
 	host261 string
 	//go:embed rules/host-28.5.txt
 	host285 string
+	//go:embed rules/host-mode-26.1.txt
+	hostMode261 string
 	//go:embed rules/task.txt
 	taskRules string
 	//go:embed rules/resolver.txt

@@ -2,7 +2,6 @@ package facttest
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -58,11 +57,11 @@ func savedChain(table string, f []string) fact.Chain {
 
 // hits reads "[12:3456]".
 func hits(s string) fact.Hits {
-	h := fact.Hits{Counted: true}
-	if _, err := fmt.Sscanf(s, "[%d:%d]", &h.Packets, &h.Bytes); err != nil {
+	packets, bytes, ok := strings.Cut(strings.Trim(s, "[]"), ":")
+	if !ok {
 		panic("not a counter: " + s)
 	}
-	return h
+	return fact.Hits{Counted: true, Packets: numeral(packets, 64), Bytes: numeral(bytes, 64)}
 }
 
 // split cuts a line into words; quotes hold spaces together.
@@ -110,11 +109,13 @@ func (p *ruleWords) match(m fact.Match) {
 	p.rule.Matches = append(p.rule.Matches, m)
 }
 
+// kinds are the matches of options that differ in nothing else.
+var kinds = map[string]fact.MatchKind{"-s": fact.MatchSource, "-d": fact.MatchDestination, "-i": fact.MatchIn, "-o": fact.MatchOut,
+	"--dport": fact.MatchDestinationPort, "--sport": fact.MatchSourcePort, "--dports": fact.MatchDestinationPort, "--sports": fact.MatchSourcePort,
+	"--src-type": fact.MatchSourceType, "--dst-type": fact.MatchDestinationType, "--ctstate": fact.MatchState, "--state": fact.MatchState}
+
 // option reads one option and says how many words belong to it.
 func (p *ruleWords) option(o string, a []string) int {
-	kinds := map[string]fact.MatchKind{"-s": fact.MatchSource, "-d": fact.MatchDestination, "-i": fact.MatchIn, "-o": fact.MatchOut,
-		"--dport": fact.MatchDestinationPort, "--sport": fact.MatchSourcePort, "--dports": fact.MatchDestinationPort, "--sports": fact.MatchSourcePort,
-		"--src-type": fact.MatchSourceType, "--dst-type": fact.MatchDestinationType, "--ctstate": fact.MatchState, "--state": fact.MatchState}
 	switch k := kinds[o]; o {
 	case "-s", "-d":
 		p.match(fact.Match{Kind: k, Prefixes: []netip.Prefix{prefix(a[0])}})
