@@ -90,6 +90,25 @@ func TestBrokenTables(t *testing.T) {
 	}
 }
 
+// TestEndOfAChain: only a RETURN without condition is the one that iptables puts
+// behind the rules.
+func TestEndOfAChain(t *testing.T) {
+	b := captured(t)["shapes.rules.filter"]
+	in := readInfo(b)
+	rows, err := split(&ip4, in, b[infoSize:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := group(&ip4, in, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := found[slices.IndexFunc(found, func(c chain) bool { return c.name == "f2b-sshd" })].rules
+	if len(rules) != 3 || rules[1].verdict(&ip4).Kind != fact.TargetReturn || len(ended(&ip4, rules[:2])) != 2 {
+		t.Errorf("%d rules; a RETURN for tcp was taken for the end", len(rules))
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for name, b := range captured(f) {
 		f.Add(b, family(name) == &ip6)

@@ -29,23 +29,60 @@ func TestNothingIsMadeByLooking(t *testing.T) {
 	}
 }
 
+// shape is what a table's chains are, beside their rules.
+func shape(tables []fact.RuleTable) string {
+	var out []string
+	for _, t := range tables {
+		for _, c := range t.Chains {
+			out = append(out, fmt.Sprintf("%s %s %s %s: %s %s %d %s", t.Backend, t.Family, t.Name, c.Name, c.Hook, c.Type, c.Priority, c.Policy))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
 func TestOneTableIsRead(t *testing.T) {
 	at := fresh(t)
 	inside(t, at, "*nat\nCOMMIT\n", "iptables-legacy-restore")
 	tables, err := Read(at)
-	if err != nil || len(tables) != 1 || tables[0].Name != "nat" || tables[0].Family != "ip" || tables[0].Backend != fact.Legacy {
-		t.Fatalf("%v, %v", tables, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var got []string
-	for _, c := range tables[0].Chains {
-		got = append(got, fmt.Sprint(c.Name, " ", c.Hook, " ", c.Type, " ", c.Priority, " ", c.Policy, len(c.Rules)))
-	}
-	want := "PREROUTING prerouting nat -100 accept0, INPUT input nat 100 accept0, OUTPUT output nat -100 accept0, POSTROUTING postrouting nat 100 accept0"
-	if s := strings.Join(got, ", "); s != want {
-		t.Errorf("got  %s\nwant %s", s, want)
+	want := `legacy ip nat PREROUTING: prerouting nat -100 accept
+legacy ip nat INPUT: input nat 100 accept
+legacy ip nat OUTPUT: output nat -100 accept
+legacy ip nat POSTROUTING: postrouting nat 100 accept`
+	if got := shape(tables); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if names := inside(t, at, "", "cat", "/proc/thread-self/net/ip_tables_names"); names != "nat\n" {
 		t.Errorf("tables afterwards: %s", names)
+	}
+}
+
+func TestBaseChains(t *testing.T) {
+	at := fresh(t)
+	inside(t, at, "*mangle\n:FORWARD DROP\n:X -\nCOMMIT\n*raw\nCOMMIT\n*security\nCOMMIT\n", "iptables-legacy-restore")
+	inside(t, at, "*filter\nCOMMIT\n", "ip6tables-legacy-restore")
+	tables, err := Read(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `legacy ip mangle PREROUTING: prerouting filter -150 accept
+legacy ip mangle INPUT: input filter -150 accept
+legacy ip mangle FORWARD: forward filter -150 drop
+legacy ip mangle OUTPUT: output route -150 accept
+legacy ip mangle POSTROUTING: postrouting filter -150 accept
+legacy ip mangle X:   0 
+legacy ip raw PREROUTING: prerouting filter -300 accept
+legacy ip raw OUTPUT: output filter -300 accept
+legacy ip security INPUT: input filter 50 accept
+legacy ip security FORWARD: forward filter 50 accept
+legacy ip security OUTPUT: output filter 50 accept
+legacy ip6 filter INPUT: input filter 0 accept
+legacy ip6 filter FORWARD: forward filter 0 accept
+legacy ip6 filter OUTPUT: output filter 0 accept`
+	if got := shape(tables); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

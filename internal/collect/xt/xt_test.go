@@ -134,6 +134,16 @@ func TestOtherRevisions(t *testing.T) {
 		return padded(b16(padded(b, 36), 80, 80), length)
 	}
 	set := func(number uint16, dim, flags byte) []byte { return padded(append(n16(nil, number), dim, flags), 8) }
+	program := func(vni uint32) []byte {
+		b := n16(nil, uint16(len(pickVNI)), 0)
+		for i, in := range pickVNI {
+			if i == vniAt {
+				in.k = vni
+			}
+			b = n32(append(n16(b, in.code), in.jt, in.jf), in.k)
+		}
+		return padded(b, 528)
+	}
 	for _, s := range []sample{
 		{"match", "ip", "ipvs", 0, ipvs(0, 1), "--ipvs"},
 		{"match", "ip6", "ipvs", 0, ipvs(1, 1), "! --ipvs"},
@@ -155,6 +165,11 @@ func TestOtherRevisions(t *testing.T) {
 		{"match", "ip", "set", 1, set(3, 1, 1), "! --match-set #3 dst"},
 		{"match", "ip", "set", 2, set(3, 1, 0x80), "[opaque set]"},
 		{"match", "ip", "set", 1, set(3, 7, 0), "[opaque set]"},
+		{"match", "ip", "set", 4, padded(n32(padded(set(3, 1, 2), 40), 1<<3), 48), "--match-set #3 src"},
+		{"match", "ip", "set", 4, padded(n32(padded(set(3, 1, 2), 40), 1<<7), 48), "[opaque set]"},
+		{"match", "ip", "set", 3, padded(append(set(3, 1, 2), 1), 48), "[opaque set]"},
+		{"match", "ip", "bpf", 0, program(4097), "[vni 4097]"},
+		{"match", "ip", "bpf", 0, program(1 << 24), "[opaque bpf]"},
 		{"match", "ip", "limit", 0, padded(n32(nil, 0, 5), 40), "[opaque limit]"},
 		{"match", "ip", "comment", 0, []byte(strings.Repeat("a", 256)), "[opaque comment]"},
 		{"match", "ip", "mark", 1, padded(append(n32(nil, 1, 1), 2), 16), "[opaque mark]"},
