@@ -225,8 +225,8 @@ func engineHangs(t *testing.T, l *lab.Lab) {
 	if err := l.SignalEngine(t.Context(), "n1", "CONT"); err != nil {
 		t.Fatal(err)
 	}
-	if a.code != 1 || !strings.Contains(a.stderr, "2s") {
-		t.Errorf("exit %d, %q: want 1 and how long it waited", a.code, a.stderr)
+	if a.code != 4 || !strings.Contains(a.Summary, "the engine of n1 hangs") || !strings.Contains(a.Summary, "2s") {
+		t.Errorf("exit %d, %q (%s): want 4, and how long it waited", a.code, a.Summary, a.stderr)
 	}
 }
 

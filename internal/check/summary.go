@@ -23,6 +23,8 @@ func (j *judge) summary(r *Report) string {
 		return r.Causes[0].Message + more + j.orphans()
 	case len(j.confirmed)+len(j.ports) > 0:
 		return strings.TrimSuffix("reproduced, unexplained: "+j.connections(r)+"; "+j.ruledOut(r)+"; "+stopped, "; ")
+	case mute(j.s) != nil && stopped == "":
+		return mute(j.s).Reason
 	case stopped != "":
 		return stopped + ": " + j.soFar(r)
 	case r.Verdict == VerdictUnknown:

@@ -24,6 +24,8 @@ type LookOptions struct {
 	// when there is none.
 	Getenv func(string) string
 	Home   string
+	// Hostname is this host's own name; empty when nobody knows it.
+	Hostname string
 	// Timeout is how long one call to an engine may take.
 	Timeout time.Duration
 	// Now tells the time.
@@ -44,8 +46,10 @@ type Env struct {
 	Width  func(io.Writer) int
 	Getenv func(string) string
 	Home   string
-	Now    func() time.Time
-	Look   Looker
+	// Hostname is this host's own name; empty when nobody knows it.
+	Hostname string
+	Now      func() time.Time
+	Look     Looker
 	// Hold keeps further signals from ending the process until release, while
 	// there is something to take back; see Signals. nil: nobody listens to them.
 	Hold func(say func()) (release func())

@@ -123,7 +123,7 @@ func (c *command) look(ctx context.Context, q fact.Question, timeout time.Durati
 	p := c.progress()
 	defer p.clear()
 	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
-		Home: c.env.Home, Timeout: timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env)}, p.say)
+		Home: c.env.Home, Hostname: c.env.Hostname, Timeout: timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env)}, p.say)
 }
 
 // notKnown adds what a name with a dot may have meant.

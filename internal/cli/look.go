@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type look struct {
 	limit    time.Duration
 	progress func(string)
 	tool     string
+	// hostname is this host's own name; empty when nobody knows it.
+	hostname string
 }
 
 // Look fills a snapshot from the engine that the options mean and from every
@@ -41,10 +44,14 @@ type look struct {
 func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(string)) (*fact.Snapshot, error) {
 	progress("asking the engine")
 	engine, err := collect.Dial(ctx, collect.Where{Host: o.Host, Context: o.Context, Getenv: o.Getenv, Home: o.Home, Limit: o.Timeout, Now: o.Now})
-	if err != nil {
+	var silent *collect.SilentError
+	switch {
+	case errors.As(err, &silent) && silent.Local:
+		return mute(q, o, silent), nil
+	case err != nil:
 		return nil, err
 	}
-	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version}
+	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version, hostname: o.Hostname}
 	defer l.ways.close()
 	first := l.once(ctx)
 	if ctx.Err() != nil || !check.WantsSecondLook(first, check.All()) {
@@ -137,10 +144,12 @@ func (l *look) lookHere(ctx context.Context, s *fact.Snapshot) {
 		s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindNode, Class: fact.ClassGarbled, Reason: err.Error()})
 		return
 	}
-	s.Gaps = append(s.Gaps, a.Gaps...)
 	if a.Node.Engine != nil {
 		s.Here, s.Nodes = a.Node.ID, []fact.Node{a.Node}
+	} else if hangs(a.Gaps) {
+		l.hungHere(s, a.Gaps)
 	}
+	s.Gaps = append(s.Gaps, a.Gaps...)
 	fact.Tidy(s)
 	l.lookHereAnew(ctx, s)
 }

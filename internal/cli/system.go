@@ -17,7 +17,9 @@ import (
 func System(program string) Env {
 	// Without a home folder there is no Docker configuration, which is no error.
 	home, _ := os.UserHomeDir()
-	return Env{Stdout: os.Stdout, Stderr: os.Stderr, Width: terminalWidth, Getenv: os.Getenv, Home: home, Now: time.Now, Look: Look,
+	// Without a name of its own a host is called "this node".
+	hostname, _ := os.Hostname()
+	return Env{Stdout: os.Stdout, Stderr: os.Stderr, Width: terminalWidth, Getenv: os.Getenv, Home: home, Hostname: hostname, Now: time.Now, Look: Look,
 		Plugin: strings.HasPrefix(filepath.Base(program), "docker-")}
 }
 

@@ -77,6 +77,26 @@ func (p place) client(over http.RoundTripper) (*client.Client, error) {
 		client.WithHTTPClient(&http.Client{Transport: shared{over}, CheckRedirect: client.CheckRedirect}))
 }
 
+// SilentError is an engine that did not answer its greeting in time.
+type SilentError struct {
+	// Host is its address, Limit how long it had.
+	Host  string
+	Limit time.Duration
+	// Local is as Engine.Local says: then somebody took the connection, and that
+	// is something known about this host.
+	Local bool
+}
+
+// Error says what was seen; Do what can be done about it.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("the engine at %s did not answer within %v: %s", e.Host, e.Limit, e.Do())
+}
+
+// Do is what the operator can do about it.
+func (e *SilentError) Do() string {
+	return "see whether dockerd hangs there (`journalctl -u docker`), or allow more with --timeout"
+}
+
 // noEngine puts a failed greeting into one sentence that says what to do. The
 // client keeps some causes as text only, so text is what is looked at.
 func (e *Engine) noEngine(ctx context.Context, err error) error {
@@ -91,7 +111,7 @@ func (e *Engine) noEngine(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("greet the engine at %s: %w", e.host, ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the engine at %s did not answer within %v: see whether dockerd hangs there (`journalctl -u docker`), or allow more with --timeout", e.host, e.limit)
+		return &SilentError{Host: e.host, Limit: e.limit, Local: e.local}
 	case has("permission denied while trying to connect"), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("permission denied on %s: run with sudo, or as a member of the docker group", e.host)
 	case has("not supported by this client"):
