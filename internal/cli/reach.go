@@ -13,6 +13,7 @@ import (
 	"fairway/internal/deploy"
 	"fairway/internal/fact"
 	"fairway/internal/fleet"
+	"fairway/internal/render"
 )
 
 // reachFlags say how other nodes are reached.
@@ -76,7 +77,7 @@ func (c *command) reached(ctx context.Context, q fact.Question, timeout time.Dur
 }
 
 // amongAgents takes a snapshot while agents are deployed.
-func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags, ssh *fleet.SSH) (s *fact.Snapshot, changed []string, err error) {
+func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags, ssh *fleet.SSH) (*fact.Snapshot, []string, error) {
 	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir, ssh: f.ssh, sshSudo: f.sudo}
 	plan, err := d.plan()
 	if err != nil {
@@ -99,17 +100,29 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 	defer context.AfterFunc(ctx, func() {
 		_, _ = fmt.Fprintln(c.env.Stderr, "interrupted: cleaning up, which takes a few seconds")
 	})()
-	looked := false
+	return c.amid(ctx, swarm, plan, func(ctx context.Context) (*fact.Snapshot, error) { return c.look(ctx, q, timeout, ssh) })
+}
+
+// amid looks while agents are deployed or, where none can be, without them.
+func (c *command) amid(ctx context.Context, swarm *deploy.Swarm, plan deploy.Plan, look func(context.Context) (*fact.Snapshot, error)) (s *fact.Snapshot, changed []string, err error) {
+	began, looked := false, false
 	created, err := swarm.With(ctx, plan, func(ctx context.Context) error {
-		s, err = c.look(ctx, q, timeout, ssh)
+		began = true
+		s, err = look(ctx)
 		looked = err == nil
 		return err
 	})
 	changed = put(created, looked && err != nil, plan.Options.Image)
-	if s != nil && err != nil {
+	switch {
+	case err == nil:
+	case !began && ctx.Err() == nil:
+		// Managers without a leader take no service, and are a reason to ask.
+		_, _ = fmt.Fprintf(c.env.Stderr, "fairway: no agents for this run: %s\n", render.Clean(err.Error()))
+		s, err = look(ctx)
+	case s != nil:
 		// What was learnt is not lost because the agents could not be taken away.
 		_, _ = fmt.Fprintln(c.env.Stderr, "fairway:", err)
-		return s, changed, nil
+		err = nil
 	}
 	return s, changed, err
 }

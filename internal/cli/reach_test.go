@@ -3,14 +3,18 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"fairway/internal/deploy"
 	"fairway/internal/fact"
+	"fairway/internal/facttest"
 )
 
 func TestTroubleOnTheWayIsSaidPlainly(t *testing.T) {
@@ -69,5 +73,22 @@ func TestMissingImageIsSaidWithTheWays(t *testing.T) {
 	s.Wanted.Tasks[0].Err = "No such image: registry.example/fairway:v1"
 	if g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.AddrPort{}, syscall.ECONNREFUSED); strings.Contains(g.Do, "docker load") {
 		t.Errorf("an image of the site's own: %s", g.Do)
+	}
+}
+
+// TestNoAgentsIsNoEnd: where none can be deployed, as without a leader or on a
+// worker, there is a diagnosis all the same.
+func TestNoAgentsIsNoEnd(t *testing.T) {
+	var errs strings.Builder
+	c := &command{env: Env{Stdout: io.Discard, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now}}
+	c.engine.host = engine(t, "engine-29-worker.txtar", nil)
+	swarm, done, err := c.swarm(t.Context(), deploy.Plan{}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	s, changed, err := c.amid(t.Context(), swarm, deploy.Plan{}, func(context.Context) (*fact.Snapshot, error) { return facttest.Healthy(), nil })
+	if err != nil || s == nil || changed != nil || !strings.Contains(errs.String(), "no agents for this run: ") {
+		t.Errorf("%v, %v, %v: %s", s, changed, err, errs.String())
 	}
 }
