@@ -23,6 +23,11 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(0)
 	}
+	if name := os.Getenv("LAB_TEST_UP_UML"); name != "" {
+		_, err := lab.UpInUML(context.Background(), options(name))
+		fmt.Println(err)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

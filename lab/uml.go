@@ -26,15 +26,14 @@ type UML struct {
 	Name   string
 	Dir    string // state folder on the machine
 	Keeper int    // the process that everything of it ends with
-	Kernel string // release: 6.1.176
+	Kernel string // release: 7.2.12
+	NFT    bool   // its kernel can filter IPv4 with nf_tables
 	Booted time.Time
 }
 
 const (
-	umlProgram = "linux.uml"
-	umlModules = "/usr/lib/uml/modules" // of Debian's package user-mode-linux
-	umlEnv     = "FAIRWAY_LAB_UML"      // for the first process inside: the state folder on the machine
-	shareEnv   = "FAIRWAY_LAB_SHARE"    // for everything inside: the folder that both sides see
+	umlEnv     = "FAIRWAY_LAB_UML"   // for the first process inside: the state folder on the machine
+	shareEnv   = "FAIRWAY_LAB_SHARE" // for everything inside: the folder that both sides see
 	keeperPart = "uml"
 )
 
@@ -50,7 +49,7 @@ type UMLOptions struct {
 // umlSpec is what the first process inside reads.
 type umlSpec struct {
 	Name    string
-	Kernel  string
+	Kernel  umlKernel
 	Direct  []string
 	Share   string
 	PathEnv string
@@ -68,7 +67,13 @@ func BootUML(ctx context.Context, o UMLOptions) (*UML, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := need(ctx, umlProgram, "user-mode-linux"); err != nil {
+	for program, packet := range map[string]string{"ip": "iproute2", "modprobe": "kmod"} {
+		if err := need(ctx, program, packet); err != nil {
+			return nil, err
+		}
+	}
+	kernel, err := findUMLKernel(ctx, newProgress(o.Out))
+	if err != nil {
 		return nil, err
 	}
 	unlock, err := lockLab(ctx, o.Name)
@@ -79,7 +84,7 @@ func BootUML(ctx context.Context, o UMLOptions) (*UML, error) {
 	if err := clean(o.Name); err != nil {
 		return nil, err
 	}
-	u, err := o.boot(ctx)
+	u, err := o.boot(ctx, kernel)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("boot User Mode Linux: %w", err), clean(o.Name))
 	}
@@ -105,20 +110,17 @@ func (o *UMLOptions) check() error {
 	return nil
 }
 
-func (o *UMLOptions) boot(ctx context.Context) (*UML, error) {
+func (o *UMLOptions) boot(ctx context.Context, kernel umlKernel) (*UML, error) {
 	p := newProgress(o.Out)
 	dir, err := stateDir(o.Name)
 	if err != nil {
 		return nil, err
 	}
-	u := &UML{Name: o.Name, Dir: dir, Booted: time.Now()}
-	if u.Kernel, err = umlRelease(); err != nil {
-		return nil, err
-	}
+	u := &UML{Name: o.Name, Dir: dir, Kernel: kernel.Release, NFT: kernel.NFT, Booted: time.Now()}
 	if err := os.MkdirAll(u.Share(), 0o755); err != nil {
 		return nil, err
 	}
-	spec := umlSpec{Name: u.Name, Kernel: u.Kernel, Direct: o.Direct, Share: u.Share(), PathEnv: os.Getenv("PATH")}
+	spec := umlSpec{Name: u.Name, Kernel: kernel, Direct: o.Direct, Share: u.Share(), PathEnv: os.Getenv("PATH")}
 	if err := writeJSON(filepath.Join(dir, "inside.json"), spec); err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (o *UMLOptions) boot(ctx context.Context) (*UML, error) {
 	}
 	defer slot.Close()
 	p.start = time.Now()
-	if err := u.startKeeper(keeperSpec{CPU: cpu, MemoryMB: o.MemoryMB, Leash: o.Leash}, slot); err != nil {
+	if err := u.startKeeper(keeperSpec{Kernel: kernel, CPU: cpu, MemoryMB: o.MemoryMB, Leash: o.Leash}, slot); err != nil {
 		return nil, err
 	}
 	if err := u.waitReady(ctx); err != nil {
@@ -136,15 +138,6 @@ func (o *UMLOptions) boot(ctx context.Context) (*UML, error) {
 	}
 	p.say("User Mode Linux %s takes commands", u.Kernel)
 	return u, writeJSON(filepath.Join(dir, "uml.json"), u)
-}
-
-// umlRelease is the newest kernel that the package brought modules for.
-func umlRelease() (string, error) {
-	found, _ := filepath.Glob(umlModules + "/*/modules.dep")
-	if len(found) == 0 {
-		return "", fmt.Errorf("find modules in %s: there are none: is Debian's package user-mode-linux whole?", umlModules)
-	}
-	return filepath.Base(filepath.Dir(found[len(found)-1])), nil
 }
 
 // umlSlot waits until fewer than two of them run on this machine, and chooses the processor. On one processor it is twice
@@ -242,7 +235,7 @@ func (u *UML) dial(limit time.Duration) (net.Conn, error) {
 // traced, and without such a namespace they would outlive their kernel when that is killed.
 func (u *UML) startKeeper(s keeperSpec, slot *os.File) error {
 	file := filepath.Join(u.Dir, "keeper.json")
-	s.Dir, s.Name, s.Kernel = u.Dir, u.Name, u.Kernel
+	s.Dir, s.Name = u.Dir, u.Name
 	var err error
 	if s.Self, err = os.Executable(); err != nil {
 		return err

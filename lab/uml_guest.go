@@ -88,7 +88,7 @@ func guestMounts(s umlSpec) error {
 		{kind: "tmpfs", from: "tmpfs", to: "/run", data: "mode=755"},
 		{kind: "tmpfs", from: "tmpfs", to: "/sys/fs/cgroup", data: "mode=755"},
 		{kind: "hostfs", from: "none", to: s.Share, data: s.Share},
-		{from: filepath.Join(umlModules, s.Kernel), to: filepath.Join("/lib/modules", s.Kernel), flags: unix.MS_BIND},
+		{from: s.Kernel.Modules, to: filepath.Join("/lib/modules", s.Kernel.Release), flags: unix.MS_BIND},
 	}
 	for _, d := range s.Direct {
 		ms = append(ms, nodeMount{kind: "hostfs", from: "none", to: d, data: d, flags: unix.MS_RDONLY})
@@ -113,8 +113,8 @@ func guestNetwork(umlSpec) error {
 }
 
 // loadModules loads modules and what they depend on, without a program of the machine's.
-func loadModules(kernel string, names ...string) error {
-	base := filepath.Join(umlModules, kernel)
+func loadModules(kernel umlKernel, names ...string) error {
+	base := kernel.Modules
 	b, err := os.ReadFile(filepath.Join(base, "modules.dep"))
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,11 +23,12 @@ const (
 
 // keeperSpec is what a keeper reads.
 type keeperSpec struct {
-	Dir, Name, Kernel string
-	Self              string // program that is the first process inside
-	CPU               int
-	MemoryMB          int
-	Leash             bool
+	Dir, Name string
+	Kernel    umlKernel
+	Self      string // program that is the first process inside
+	CPU       int
+	MemoryMB  int
+	Leash     bool
 }
 
 // runKeeper boots User Mode Linux and ends with it; everything inside ends with the keeper, by whatever it is ended.
@@ -61,15 +63,15 @@ func runKeeper(file string) error {
 	if err := ipBatch(context.Background(), "", wires); err != nil {
 		return err
 	}
+	runtime.LockOSThread() // what is set for a thread is inherited by what it starts
 	var one unix.CPUSet
 	one.Set(s.CPU)
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return fmt.Errorf("bind to processor %d: %w", s.CPU, err)
 	}
-	// It cannot move to a processor that is free, so it may go before what can.
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -10); err != nil {
-		return fmt.Errorf("raise priority: %w", err)
-	}
+	// It cannot move to a processor that is free, so it may go before what can. Between sessions only this counts; where
+	// the kernel has no such groups there is nothing to raise.
+	_ = os.WriteFile("/proc/self/autogroup", []byte("-10"), 0o644)
 	return s.run(memory)
 }
 
@@ -79,8 +81,9 @@ func (s keeperSpec) run(memory string) error {
 		return err
 	}
 	defer console.Close()
-	cmd := exec.Command(umlProgram, fmt.Sprintf("mem=%dM", s.MemoryMB), "rootfstype=hostfs", "rootflags=/", "ro", "init="+s.Self,
-		"con=null", "con0=null,fd:1", "quiet", "uml_dir="+s.Dir, "umid=control", "vec0:transport=tap,ifname="+umlTap+",depth=128",
+	cmd := exec.Command(s.Kernel.Program, fmt.Sprintf("mem=%dM", s.MemoryMB), "rootfstype=hostfs", "rootflags=/", "ro", "init="+s.Self,
+		"con=null", "con0=null,fd:1", "quiet", "uml_dir="+s.Dir, "umid=control", "vec0:transport=tap,ifname="+umlTap+",depth=64",
+		"seccomp=auto", "lsm=", "audit=0",
 		umlEnv+"="+s.Dir)
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "TMPDIR="+memory)

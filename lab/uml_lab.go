@@ -54,7 +54,7 @@ func (o Options) fillCache(ctx context.Context, p *progress) ([]string, error) {
 // up runs this same program inside, to do what [Up] does.
 func (u *UML) up(ctx context.Context, o Options) error {
 	out := o.Out
-	o.Out, o.Legacy = nil, true // its kernel lacks what iptables-nft needs
+	o.Out, o.Legacy = nil, o.Legacy || !u.NFT
 	file := filepath.Join(u.Share(), "up.json")
 	if err := writeJSON(file, o); err != nil {
 		return err
