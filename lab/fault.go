@@ -37,6 +37,7 @@ type Want struct {
 	From, To string // as typed: web api:8080
 	Causes   []Cause
 	Unseen   []string // nodes that the fault may hide from fairway; it says so
+	NoAgents []string // nodes that take no new agent now
 }
 
 // Cause is a cause expected in a report; an empty field is not compared.

@@ -37,7 +37,7 @@ func dockerdHung() Fault {
 		},
 		Want: func(_ *Lab, d *Draw) Want {
 			w := d.ask(Cause{ID: "dockerd-hung", Node: d.Peer, Kind: "node", Name: d.Peer})
-			w.Unseen = []string{d.Peer} // where agents are put for one run
+			w.NoAgents = []string{d.Peer}
 			return w
 		},
 	}

@@ -38,7 +38,7 @@ func managerPathBlocked() Fault {
 		},
 		Want: func(_ *Lab, d *Draw) Want {
 			w := d.ask(Cause{ID: "manager-path-2377-blocked", Node: d.Peer, Kind: "node", Name: d.Peer})
-			w.Unseen = []string{d.Peer} // where agents are put for one run
+			w.NoAgents = []string{d.Peer}
 			return w
 		},
 	}

@@ -43,7 +43,13 @@ func managerQuorumLost() Fault {
 			}
 			return l.wholeAgain(ctx, d)
 		},
-		Want: func(_ *Lab, d *Draw) Want { return d.ask(Cause{ID: "manager-quorum-lost"}) },
+		Want: func(l *Lab, d *Draw) Want {
+			w := d.ask(Cause{ID: "manager-quorum-lost"})
+			for _, n := range l.Nodes {
+				w.NoAgents = append(w.NoAgents, n.Addr) // nobody knows their names
+			}
+			return w
+		},
 	}
 }
 

@@ -270,7 +270,7 @@ func (m *matrix) judgeBroken(ctx context.Context, w Want, r *row) (why, evidence
 		return err.Error(), evidence
 	}
 	if why = got.missed(w.Causes); why == "" && m.way.everywhere() {
-		why = got.blind(w.Unseen)
+		why = got.blind(m.hidden(w))
 	}
 	return why, evidence
 }

@@ -93,6 +93,14 @@ func (m *matrix) ask(ctx context.Context, w Want) (report, string, error) {
 	return got, evidence, err
 }
 
+// hidden are the nodes that need not be seen.
+func (m *matrix) hidden(w Want) []string {
+	if m.way == WithAgents {
+		return slices.Concat(w.Unseen, w.NoAgents)
+	}
+	return w.Unseen
+}
+
 // draw draws for a trial; where all nodes are seen, nodes other than the one that asks.
 func (m *matrix) draw(ctx context.Context, fault string, r *row) (*Draw, error) {
 	for {
