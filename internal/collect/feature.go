@@ -133,6 +133,16 @@ func (m *modules) nfTables() (present, known bool) {
 	return present, known
 }
 
+// conntrack reports whether conntrack may be asked by netlink without loading
+// anything; the engine itself needs that, so it is there where an engine runs.
+func (m *modules) conntrack() bool {
+	present, known := m.present("nf_conntrack_netlink", "NF_CT_NETLINK")
+	if !known {
+		present, _ = m.symbol("nf_conntrack_netlink")
+	}
+	return present
+}
+
 // diagGate says for which protocols socket diagnosis may be asked.
 type diagGate struct{ tcp, udp bool }
 
@@ -143,6 +153,7 @@ var diagSymbols = map[string]string{
 	"tcp_diag_dump":         "tcp_diag",
 	"udp_diag_dump":         "udp_diag",
 	"nft_do_chain":          "nf_tables",
+	"ctnetlink_dump_table":  "nf_conntrack_netlink",
 }
 
 // symbol looks a part up in /proc/kallsyms, which takes the kernel some 40 ms to

@@ -35,18 +35,23 @@ func balancing(root fs.FS) (uint16, error) {
 	return family, err
 }
 
+// balancerFiles is what to read in a namespace before its balancer is asked;
+// nothing in an overlay's, where nothing is balanced.
+func balancerFiles(role fact.NSRole) []string {
+	if role == fact.RoleOverlay {
+		return nil
+	}
+	return []string{procIPVS}
+}
+
 var errNoFamily = fmt.Errorf("the kernel has IPVS and no netlink family for it: %w", errors.ErrUnsupported)
 
 // openIPVS makes the socket where there may be something to ask about: in the
 // balancers' namespaces always, elsewhere where the kernel's own table has a
 // row. It must run inside.
 func (s *space) openIPVS() {
-	if s.held.Role == fact.RoleOverlay {
-		return // nothing is balanced there
-	}
-	s.slurp(procIPVS)
-	t := s.texts[procIPVS]
-	if s.gate.ipvs == 0 || t.err != nil || !s.balances() && !anyService(t.data) {
+	t, asked := s.texts[procIPVS]
+	if !asked || s.gate.ipvs == 0 || t.err != nil || !s.balances() && !anyService(t.data) {
 		return
 	}
 	s.vs, s.vsErr = ipvs.Dial(answerWithin)

@@ -41,9 +41,8 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 	k.Features = features(root, modules)
 
 	todo, gaps := req.spaces()
-	gate := gates{diagGate: modules.diagnosis()}
-	gate.ipvs, gate.noIPVS = balancing(root)
-	gate.nft, gate.noNFT = modules.tables()
+	gate := modules.gates()
+	gate.diagGate = modules.diagnosis()
 	each(len(todo), readers, func(i int) {
 		s := &todo[i]
 		s.req, s.gate = &req, gate
@@ -219,7 +218,7 @@ func (r *KernelRequest) reopen(held *fact.NetNS) (*netns.NS, error) {
 func Counters(ctx context.Context, req KernelRequest, spaces []Again) ([]fact.SpaceCounters, []fact.Gap) {
 	out := make([]fact.SpaceCounters, len(spaces))
 	found := make([][]fact.Gap, len(spaces))
-	gate := recount(spaces)
+	gate := readModules(os.DirFS("/"), release()).gates()
 	each(len(spaces), readers, func(i int) {
 		held := &spaces[i].Held
 		ns, err := Enter(req, held)
@@ -235,16 +234,20 @@ func Counters(ctx context.Context, req KernelRequest, spaces []Again) ([]fact.Sp
 	return out, slices.Concat(found...)
 }
 
-// recount says what may be asked of the kernel that was asked before: what was
-// read then is there.
-func recount(spaces []Again) gates {
+// gates say what may be asked for rules, virtual services and conntrack.
+func (m *modules) gates() gates {
 	var g gates
-	if slices.ContainsFunc(spaces, func(a Again) bool { return a.Rules || a.IPVS }) {
-		root := os.DirFS("/")
-		var u unix.Utsname
-		_ = unix.Uname(&u) // without a release nothing of the kernel's lists is found
-		g.nft, g.noNFT = readModules(root, unix.ByteSliceToString(u.Release[:])).tables()
-		g.ipvs, g.noIPVS = balancing(root)
-	}
+	g.nft, g.noNFT = m.tables()
+	g.ipvs, g.noIPVS = balancing(m.root)
+	g.conntrack = m.conntrack()
 	return g
+}
+
+// release names the running kernel, for the lists of its parts.
+func release() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
 }

@@ -32,6 +32,8 @@ type space struct {
 	vs    *generic.Conn // nil where IPVS has nothing to tell
 	vsErr error         // why it could not be opened
 	nf    *generic.Conn // nil without nf_tables
+	ct    *generic.Conn // nil where /proc tells conntrack's counters
+	ctErr error
 	nfErr error
 	ctl   int // a socket for ethtool, -1 for none
 	texts map[string]text
@@ -46,6 +48,8 @@ type gates struct {
 	// nft: nf_tables is there; noNFT says why it is not known.
 	nft   bool
 	noNFT error
+	// conntrack: it may be asked by netlink.
+	conntrack bool
 }
 
 // text is a file of /proc as it was read inside.
@@ -71,6 +75,7 @@ func (s *space) read(ctx context.Context) {
 	s.step(ctx, fact.KindSockets, "read sockets", s.readSockets)
 	s.step(ctx, fact.KindSysctls, "read sysctls", s.readSysctls)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+	s.step(ctx, fact.KindCounters, "read conntrack's counters", s.readConntrack)
 	s.step(ctx, fact.KindIPVS, "read IPVS", s.readIPVS)
 	s.readRules(ctx, fact.KindRules)
 	if s.held.Role == fact.RoleHost {
@@ -91,6 +96,7 @@ func (s *space) count(ctx context.Context, again Again) {
 	}
 	s.step(ctx, fact.KindCounters, "read link counters", s.readLinks)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
+	s.step(ctx, fact.KindCounters, "read conntrack's counters", s.readConntrack)
 	if again.IPVS {
 		s.step(ctx, fact.KindCounters, "read IPVS again", s.readIPVS)
 	}
@@ -107,9 +113,10 @@ func (s *space) open(all bool) bool {
 		if s.rt, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 			return fmt.Errorf("open netlink: %w", err)
 		}
-		s.slurp(counterFiles(s.held.Role)...)
+		s.slurp(append(counterFiles(s.held.Role), balancerFiles(s.held.Role)...)...)
 		s.openIPVS()
 		s.openNFTables()
+		s.openConntrack()
 		if !all {
 			return nil
 		}
@@ -142,7 +149,7 @@ func (s *space) close() {
 	if s.diag != nil {
 		s.diag.close()
 	}
-	for _, c := range []*generic.Conn{s.vs, s.nf} {
+	for _, c := range []*generic.Conn{s.vs, s.nf, s.ct} {
 		if c != nil {
 			c.Close()
 		}
