@@ -127,8 +127,9 @@ func (p *program) compare(e *expr) {
 	case op == opAtLeast:
 		q.spans[0] = span{v, high}
 	}
+	n := len(p.conditions)
 	p.ask(l, len(v), q)
-	if op == opAtLeast {
+	if op == opAtLeast && len(p.conditions) > n {
 		p.floor = floor{l, v, len(p.conditions)}
 	}
 }
@@ -239,11 +240,11 @@ func (p *program) lookUp(e *expr) {
 	verdicts := e.has(lookupDReg) && e.n(lookupDReg) == 0
 	reg := e.n(lookupSReg)
 	switch {
-	case s == nil || !e.known || flags&^inverted != 0 || s.flags&objects != 0:
-		p.strange(e)
+	case verdicts && (s == nil || !s.verdicts || flags != 0 || s.flags&objects != 0):
+		p.end(opaqueTarget(what))
 		return
-	case verdicts != (s.verdicts && e.has(lookupDReg)):
-		p.strange(e)
+	case s == nil || flags&^inverted != 0 || s.verdicts && e.has(lookupDReg) != verdicts:
+		p.poison(what)
 		return
 	}
 	loads := p.regs.get(reg, s.keyLen)
@@ -339,7 +340,7 @@ func (p *program) learnIf(fs []field, s span, at int) {
 func (p *program) verdictMap(s *set, loads []*load, what string) {
 	list, rest := s.entries()
 	var ways []way
-	ok := s.whole && (len(list)+1)*p.product() <= p.maxWays
+	ok := s.whole && (len(list)+1)*p.product() <= p.maxWays && (rest == nil || rest.Kind != fact.TargetNone)
 	if ok && len(list) == 0 && rest == nil { // nothing is in it
 		p.end(fact.Target{})
 		return

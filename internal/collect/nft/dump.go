@@ -1,8 +1,10 @@
 package nft
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mdlayher/netlink"
@@ -214,5 +216,8 @@ func (d *dump) decode(links map[uint32]string) []fact.RuleTable {
 			c.Rules = append(c.Rules, f)
 		}
 	}
+	slices.SortFunc(d.tables, func(a, b fact.RuleTable) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
+	})
 	return d.tables
 }

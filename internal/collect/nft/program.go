@@ -57,7 +57,7 @@ func (d *dump) understand(r *rawRule, links map[uint32]string) []fact.Rule {
 		p.conditions = append(p.conditions, always(placed{fact.Match{Kind: fact.MatchComment, Text: s}, last + 1}))
 	}
 	if !expressions(r.expressions, p.run) {
-		p.opaque("rule")
+		p.end(opaqueTarget("rule"))
 	}
 	return p.rules()
 }
@@ -109,12 +109,27 @@ func (p *program) run(e *expr) bool {
 	return !p.done
 }
 
-// strange is for an expression that nobody understands: it may end the rule, and
-// may have written any register.
+// quiet are the expressions that only fill registers or end the rule, whatever
+// their attributes say. All others may do something with the packet.
+var quiet = []string{"bitwise", "byteorder", "cmp", "connlimit", "counter", "dynset", "exthdr", "fib", "hash", "inner", "last",
+	"limit", "match", "numgen", "osf", "quota", "range", "rt", "socket", "tunnel", "xfrm"}
+
+// strange is for an expression that nobody understands: it may end the rule, may
+// have written any register, and unless it is a quiet one it may do anything.
 func (p *program) strange(e *expr) {
-	p.opaque(e.name)
+	if !slices.Contains(quiet, e.name) {
+		p.end(opaqueTarget(e.name))
+		return
+	}
+	p.poison(e.name)
+}
+
+// poison adds a condition that nobody understands, after which no register is
+// known.
+func (p *program) poison(what string) {
+	p.opaque(what)
 	for i := range p.regs {
-		p.regs[i].load, p.regs[i].word = &load{name: e.name}, 0
+		p.regs[i].load, p.regs[i].word = &load{name: what}, 0
 	}
 }
 
@@ -157,7 +172,7 @@ func verdict(b []byte) (fact.Target, bool) {
 		return fact.Target{}, false
 	}
 	kind, ok := map[int32]fact.TargetKind{0: fact.TargetDrop, 1: fact.TargetAccept, 3: fact.TargetQueue, -1: fact.TargetNone,
-		-2: fact.TargetNone, -3: fact.TargetJump, -4: fact.TargetGoto, -5: fact.TargetReturn}[int32(value(a[verdictCode]))]
+		-3: fact.TargetJump, -4: fact.TargetGoto, -5: fact.TargetReturn}[int32(value(a[verdictCode]))]
 	return fact.Target{Kind: kind, Chain: text(a[verdictChain])}, ok
 }
 

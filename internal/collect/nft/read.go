@@ -29,7 +29,7 @@ var ErrTorn = errors.New("the kernel's rules kept changing while they were read"
 type Ruleset struct {
 	// Generation grows with every change of the rules; 0 never happens.
 	Generation uint32
-	// Tables are in the kernel's order, of all families.
+	// Tables are of all families, by family and name.
 	Tables []fact.RuleTable
 }
 
