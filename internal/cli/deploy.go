@@ -19,7 +19,7 @@ import (
 type deployFlags struct {
 	image, binary, load, netnsDir, ssh string
 	port                               uint16
-	rotate, sshSudo                    bool
+	rotate, sshSudo, registryAuth      bool
 	wait                               time.Duration
 }
 
@@ -43,6 +43,7 @@ again at any time: it changes only what differs.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.image, "image", "", "run this `reference` of your own registry, REGISTRY/NAME:TAG")
+	fs.BoolVar(&f.registryAuth, "with-registry-auth", false, "let the nodes pull it with your login of its registry, as docker does with this flag")
 	fs.StringVar(&f.binary, "binary", "", "run the program at this `path` instead of this very one")
 	fs.StringVar(&f.load, "load", "", "put the image into the other nodes' engines: ssh is the only `way`")
 	fs.StringVar(&f.ssh, "ssh", "", "log in as `user@{addr}`; {addr} is a node's address, {host} its name; without it, as your ssh configuration says")
@@ -60,6 +61,8 @@ func (f *deployFlags) validate() error {
 		return usagef("--image and --binary contradict each other: the image holds a program already")
 	case f.image != "" && f.load != "":
 		return usagef("--image and --load contradict each other: the nodes pull the image from its registry")
+	case f.registryAuth && f.image == "":
+		return usagef("--with-registry-auth is of no use without --image: nothing else is pulled")
 	case f.load != "" && f.load != "ssh":
 		return usagef("--load %q is not known: ssh is", f.load)
 	case f.load == "" && (f.ssh != "" || f.sshSudo):
@@ -106,6 +109,11 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 		return toolError{err}
 	}
 	defer done()
+	if f.registryAuth {
+		if s.Login, err = login(c.env, f.image); err != nil {
+			return toolError{err}
+		}
+	}
 	if f.load == "ssh" {
 		// The operator's ssh configuration knows which user that is.
 		f.ssh = cmp.Or(f.ssh, "{addr}")

@@ -59,6 +59,10 @@ TO and one of them publishes a port, that port is looked at as well.`,
 	return cmd
 }
 
+// shortest is less than an engine needs that is well: below it every engine seems
+// to hang.
+const shortest = 100 * time.Millisecond
+
 // add defines what diagnose and check have in common.
 func (f *diagnoseFlags) add(cmd *cobra.Command) {
 	f.reach.add(cmd.Flags())
@@ -76,6 +80,8 @@ func (f *diagnoseFlags) validate() error {
 		return usagef("output format %q is not known: text, json or junit", f.output)
 	case f.timeout <= 0:
 		return usagef("timeout %v is not more than 0", f.timeout)
+	case f.timeout < shortest:
+		return usagef("timeout %v is too short for any engine to answer: give %v or more; 10s is the default", f.timeout, shortest)
 	}
 	return f.reach.validate()
 }

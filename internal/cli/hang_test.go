@@ -106,7 +106,9 @@ func TestOwnEngineHangsHalfWay(t *testing.T) {
 		}
 	})
 	code, r, errs := asks(t, engine, "check")
-	named := slices.ContainsFunc(r.Gaps, func(g check.Gap) bool { return g.Node == "n1" && g.What == "info" && strings.Contains(g.Reason, "300ms") })
+	named := slices.ContainsFunc(r.Gaps, func(g check.Gap) bool {
+		return g.Node == "n1" && g.What == "info" && strings.Contains(g.Reason, "300ms")
+	})
 	if code != check.ExitUnknown || !named || !slices.Equal(r.Nodes, []string{"n1"}) || len(r.Causes) != 0 {
 		t.Errorf("exit %d, nodes %q, causes %+v, gaps %+v (%s); want 4, and a gap of n1", code, r.Nodes, r.Causes, r.Gaps, errs)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -110,8 +111,14 @@ func nodeImage(path, platform string) (*deploy.Image, error) {
 
 // writeFile writes an image beside its place and moves it there when it is whole.
 func writeFile(path string, i *deploy.Image) (size int64, err error) {
+	if fi, err := os.Stat(path); err == nil && fi.IsDir() {
+		return 0, fmt.Errorf("%s is a folder: name a file in it", path)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".fairway-image-*")
-	if err != nil {
+	var why *fs.PathError
+	if errors.As(err, &why) { // its path is one that nobody asked for
+		return 0, fmt.Errorf("make a file in %s: %w", filepath.Dir(path), why.Err)
+	} else if err != nil {
 		return 0, err
 	}
 	defer func() {

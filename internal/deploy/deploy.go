@@ -181,7 +181,7 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 	bounded, cancel := s.limited(context.WithoutCancel(ctx))
 	defer cancel()
 	if h.service == nil {
-		_, err := s.API.ServiceCreate(bounded, client.ServiceCreateOptions{Spec: want})
+		_, err := s.API.ServiceCreate(bounded, client.ServiceCreateOptions{Spec: want, EncodedRegistryAuth: s.Login})
 		if err := s.done(ctx, h, want, trouble("create the service "+Service, err)); err != nil {
 			return err
 		}
@@ -190,12 +190,15 @@ func (s *Swarm) bring(ctx context.Context, h *held, want swarm.ServiceSpec) erro
 		return nil
 	}
 	differ := differences(h.service.Spec, want)
+	if s.Login != "" {
+		differ = append(differ, "registry login") // what the managers have nobody can see
+	}
 	if len(differ) == 0 {
 		s.sayf("the service %s is already there, nothing to change", Service)
 		return nil
 	}
 	want.TaskTemplate.ForceUpdate = h.service.Spec.TaskTemplate.ForceUpdate
-	_, err := s.API.ServiceUpdate(bounded, h.service.ID, client.ServiceUpdateOptions{Version: h.service.Version, Spec: want})
+	_, err := s.API.ServiceUpdate(bounded, h.service.ID, client.ServiceUpdateOptions{Version: h.service.Version, Spec: want, EncodedRegistryAuth: s.Login})
 	if err := s.done(ctx, h, want, trouble("change the service "+Service, err)); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (n *NodeState) explain(image string) {
 		n.State, n.Why = ImageMissing, "" // what to do is said once for all nodes
 	case noImage(n.Why):
 		n.State, n.Why = ImageMissing, fmt.Sprintf("%s (%s)", image, n.Why)
-		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there", n.Name, fact.Quoted(image))
+		n.Do = fmt.Sprintf("see that %s can pull it: `docker pull %s` there; where its registry wants a login, deploy --with-registry-auth", n.Name, fact.Quoted(image))
 	case has("bind source path does not exist") && has("netns"):
 		n.Do = "say with --netns-dir where engines keep their namespaces (EXEC-ROOT/netns)"
 	case has("not a shared or slave mount"):

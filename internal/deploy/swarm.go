@@ -37,6 +37,9 @@ type Swarm struct {
 	Load func(context.Context, NodeState) error
 	// Loads is what an operator types to have a Load; empty: nothing.
 	Loads string
+	// Login is a registry's login as an engine takes it along with a service
+	// (X-Registry-Auth); empty: none, and one that was given before stays.
+	Login string
 	// Say tells the operator what was done, a line at a time; several goroutines may
 	// call it.
 	Say func(string)
