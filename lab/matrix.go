@@ -175,7 +175,7 @@ func (m *matrix) try(ctx context.Context, t trial) (row, string, bool) {
 	r := row{Engine: m.engine, Way: m.Way, Fault: t.id, Hash: m.results.hash, Seed: m.seed(t.id), Verdict: "fail"}
 	begin := time.Now()
 	why, evidence, broken := t.judge(ctx, m, &r)
-	r.Seconds, r.Why = time.Since(begin).Seconds(), why
+	r.Seconds, r.Why = time.Since(begin).Seconds(), strings.ReplaceAll(why, "\n", "; ") // a line of a table
 	if why == "" {
 		r.Verdict = "pass"
 	}
