@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fairway/internal/collect/xt"
 	"fairway/internal/fact"
 	"fairway/internal/netns"
 )
@@ -33,7 +32,7 @@ type source struct {
 }
 
 // Read returns the legacy tables of a namespace, sorted by family and name, sets
-// in their rules with their names. What could not be read is in the error,
+// in their rules with names and members. What could not be read is in the error,
 // together with the tables that could. It needs NET_ADMIN there.
 func Read(at *netns.NS) ([]fact.RuleTable, error) {
 	sources := []source{
@@ -58,7 +57,7 @@ func Read(at *netns.NS) ([]fact.RuleTable, error) {
 		}
 		s.close()
 	}
-	return out, errors.Join(append(errs, NameSets(at, out))...)
+	return out, errors.Join(append(errs, FillSets(at, out))...)
 }
 
 // open reads the list of tables and makes a socket; it must run inside. Without
@@ -169,53 +168,4 @@ func getsockopt(fd, level, option int, b []byte) error {
 		return fmt.Errorf("an answer of %d bytes instead of %d", length, len(b))
 	}
 	return nil
-}
-
-const (
-	soIPSet      = 83 // SO_IP_SET
-	setByIndex   = 7  // IP_SET_OP_GET_BYINDEX
-	setProtocol  = 6  // understood by every kernel
-	setNameBytes = 32 // IPSET_MAXNAMELEN
-)
-
-// NameSets puts the names of the namespace's sets into rules that know them by
-// number. Tables without such rules cost nothing; with one, ip_set is loaded.
-func NameSets(at *netns.NS, tables []fact.RuleTable) error {
-	fd := -1
-	names := make(map[uint16]string)
-	var failed error
-	for i := range tables {
-		xt.NameSets(&tables[i], func(index uint16) string {
-			if _, known := names[index]; known || failed != nil {
-				return names[index]
-			}
-			if fd < 0 {
-				if fd, failed = at.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0); failed != nil {
-					return ""
-				}
-			}
-			names[index], failed = setName(fd, index)
-			return names[index]
-		})
-	}
-	if fd >= 0 {
-		unix.Close(fd)
-	}
-	if failed != nil {
-		return fmt.Errorf("ask for the name of a set: %w", failed)
-	}
-	return nil
-}
-
-// setName asks for one name, in struct ip_set_req_get_set: op, version, name or
-// index.
-func setName(fd int, index uint16) (string, error) {
-	b := make([]byte, 8+setNameBytes)
-	binary.NativeEndian.PutUint32(b, setByIndex)
-	binary.NativeEndian.PutUint32(b[4:], setProtocol)
-	binary.NativeEndian.PutUint16(b[8:], index)
-	if err := getsockopt(fd, unix.SOL_IP, soIPSet, b); err != nil {
-		return "", err
-	}
-	return cString(b[8:]), nil
 }

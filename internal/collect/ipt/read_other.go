@@ -14,7 +14,7 @@ import (
 // out has another shape here.
 func Read(*netns.NS) ([]fact.RuleTable, error) { return nil, errNone }
 
-// NameSets does nothing: no table was read.
-func NameSets(*netns.NS, []fact.RuleTable) error { return nil }
+// FillSets does nothing: no table was read.
+func FillSets(*netns.NS, []fact.RuleTable) error { return nil }
 
 var errNone = fmt.Errorf("the rules of iptables-legacy are read on 64-bit Linux for x86 and ARM only: %w", errors.ErrUnsupported)

@@ -2,6 +2,8 @@ package xt
 
 import (
 	"fmt"
+	"net/netip"
+	"strconv"
 	"strings"
 
 	"fairway/internal/fact"
@@ -74,28 +76,34 @@ func set4(family string, d []byte) ([]fact.Match, bool) {
 // quiet are flags of set that only keep counters still (IPSET_FLAG_SKIP_*).
 const quiet = 1<<3 | 1<<4
 
-// NameSets puts names in the place of the numbers ("#3 src") that the matches of
-// a table know sets by. Where name says "", the number stays.
-func NameSets(t *fact.RuleTable, name func(index uint16) string) {
+// Set is a named set of addresses.
+type Set struct {
+	Name    string
+	Members []netip.Prefix
+	Whole   bool // these are all
+}
+
+// FillSets puts sets in the place of the numbers ("#3 src") that the matches of a
+// table know them by. Where look gives no name, the number stays. It may be asked
+// for the same number often.
+func FillSets(t *fact.RuleTable, look func(index uint16) Set) {
 	for c := range t.Chains {
 		for r := range t.Chains[c].Rules {
-			nameSets(t.Chains[c].Rules[r].Matches, name)
+			fillSets(t.Chains[c].Rules[r].Matches, look)
 		}
 	}
 }
 
-func nameSets(ms []fact.Match, name func(index uint16) string) {
+func fillSets(ms []fact.Match, look func(index uint16) Set) {
 	for i := range ms {
-		var index uint16
 		number, dirs, _ := strings.Cut(ms[i].Text, " ")
-		if ms[i].Kind != fact.MatchSet {
+		digits, numbered := strings.CutPrefix(number, "#")
+		index, err := strconv.ParseUint(digits, 10, 16)
+		if ms[i].Kind != fact.MatchSet || !numbered || err != nil {
 			continue
 		}
-		if _, err := fmt.Sscanf(number, "#%d", &index); err != nil {
-			continue
-		}
-		if s := name(index); s != "" {
-			ms[i].Text = s + " " + dirs
+		if s := look(uint16(index)); s.Name != "" {
+			ms[i].Text, ms[i].Members, ms[i].Whole = s.Name+" "+dirs, s.Members, s.Whole
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 //
 // Family is "ip" or "ip6"; of any other nothing is understood. Data is the
 // structure of the extension, padded to eight bytes as the kernel pads it; it is
-// not kept. A set's name is not among the data: see [NameSets].
+// not kept. A set's name is not among the data: see [FillSets].
 func Match(family, name string, rev uint8, data []byte) []fact.Match {
 	c, ok := find(matches, family, name, rev)
 	if !ok || !fits(c.size, data) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -223,18 +224,22 @@ func TestIface(t *testing.T) {
 	}
 }
 
-func TestNameSets(t *testing.T) {
+func TestFillSets(t *testing.T) {
 	table := fact.RuleTable{Chains: []fact.Chain{{Rules: []fact.Rule{{Matches: []fact.Match{
 		{Kind: fact.MatchSet, Text: "#3 src,dst"}, {Kind: fact.MatchSet, Text: "#4 src"}, {Kind: fact.MatchComment, Text: "#3 src"},
 		{Kind: fact.MatchSet, Text: "named src"},
 	}}}}}}
-	NameSets(&table, func(n uint16) string { return map[uint16]string{3: "ufw"}[n] })
+	one := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
+	FillSets(&table, func(n uint16) Set { return map[uint16]Set{3: {"ufw", one, true}}[n] })
 	var got []string
 	for _, m := range table.Chains[0].Rules[0].Matches {
 		got = append(got, m.Text)
 	}
 	if s := fmt.Sprintf("%q", got); s != `["ufw src,dst" "#4 src" "#3 src" "named src"]` {
 		t.Error(s)
+	}
+	if first := table.Chains[0].Rules[0].Matches[0]; !first.Whole || !slices.Equal(first.Members, one) {
+		t.Errorf("%+v", first)
 	}
 }
 
