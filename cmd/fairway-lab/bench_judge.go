@@ -20,7 +20,7 @@ type report struct {
 	}
 	Elsewhere []any
 	Settling  []any
-	Gaps      []struct{ Class string }
+	Gaps      []struct{ What string }
 	Probes    []struct{ Address, Outcome string }
 }
 
@@ -91,7 +91,7 @@ func judgeHealthy(out []byte, exit, pairs int) string {
 	}
 	gaps := 0
 	for _, g := range r.Gaps {
-		if g.Class != "aside" {
+		if g.What != "sample" {
 			gaps++
 		}
 	}

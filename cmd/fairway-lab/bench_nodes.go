@@ -39,11 +39,14 @@ func (b *bench) deploy(ctx context.Context) error {
 		return err
 	}
 	b.say("deploying agents")
-	c, out, err := b.took(ctx, onNode, "", "/lab/fairway", "deploy", "--load", "ssh", "--ssh", "root@{addr}")
-	if err == nil && c.Exit != 0 {
-		err = fmt.Errorf("deploy agents: exit %d: %s", c.Exit, bytes.TrimSpace(out))
+	cmd, err := b.lab.Command(ctx, onNode, "", "env", "HOME=/root", "/lab/fairway", "deploy", "--wait", "3m", "--load", "ssh", "--ssh", "root@{addr}")
+	if err != nil {
+		return err
 	}
-	return err
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("deploy agents: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // everywhere compares fairway with the loop run on all nodes by ssh.
