@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -22,13 +21,10 @@ func TestCost(t *testing.T) {
 		{"a host's", "docker29.nft", 8 * time.Millisecond},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			inOwnNamespace(t, "nft")
 			if v.rules != "" {
-				b, err := os.ReadFile("testdata/" + v.rules)
-				if err != nil {
-					t.Fatal(err)
-				}
-				run(t, string(b), "nft", "-f", "-")
+				loaded(t, "testdata/"+v.rules)
+			} else {
+				inOwnNamespace(t)
 			}
 			c, err := Dial(time.Minute)
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,12 +39,7 @@ func TestAgainstNft(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			inOwnNamespace(t, "nft")
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			run(t, string(b), "nft", "-f", "-")
+			loaded(t, file)
 			var list listing
 			if err := json.Unmarshal([]byte(run(t, "", "nft", "-j", "-a", "list", "ruleset")), &list); err != nil {
 				t.Fatal(err)

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,14 +29,39 @@ func inOwnNamespace(t *testing.T, programs ...string) {
 	}
 }
 
-// lacks skips the test, or fails it where REQUIRE promises the feature.
+// lacks skips the test, or fails it where REQUIRE promises the feature: the word
+// before a colon.
 func lacks(t *testing.T, feature string) {
 	t.Helper()
-	promised := strings.Split(os.Getenv("REQUIRE"), ",")
-	if slices.Contains(promised, feature) || strings.Contains(feature, "iptables") && slices.Contains(promised, "iptables") {
+	word, _, _ := strings.Cut(feature, ":")
+	if strings.Contains(word, "iptables") || strings.Contains(word, "ip6tables") {
+		word = "iptables"
+	}
+	if slices.Contains(strings.Split(os.Getenv("REQUIRE"), ","), word) {
 		t.Fatal("missing feature: " + feature)
 	}
 	t.Skip("missing feature: " + feature)
+}
+
+// loaded gives a file of rules to nft, and returns it. A kernel without one of its expressions lacks
+// a feature.
+func loaded(t *testing.T, file string) []byte {
+	t.Helper()
+	inOwnNamespace(t, "nft")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = bytes.NewReader(b)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case bytes.Contains(out, []byte("Could not process rule")):
+		lacks(t, "nft: "+string(out))
+	case err != nil:
+		t.Fatalf("nft: %v: %s", err, out)
+	}
+	return b
 }
 
 func run(t *testing.T, in, name string, args ...string) string {
@@ -63,7 +89,9 @@ func available(t *testing.T, file, command string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, "", command+"-legacy", "-S")
+	if out, err := exec.Command(command+"-legacy", "-S").CombinedOutput(); err != nil {
+		lacks(t, "iptables: its legacy backend: "+string(out))
+	}
 	var have []string
 	for _, list := range []string{"_matches", "_targets"} {
 		b, err := os.ReadFile("/proc/thread-self/net/" + strings.Replace(command, "tables", "_tables", 1) + list)

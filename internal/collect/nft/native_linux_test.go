@@ -22,12 +22,7 @@ func TestNative(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			inOwnNamespace(t, "nft")
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			run(t, string(b), "nft", "-f", "-")
+			b := loaded(t, file)
 			set, bin := recorded(t)
 			got := annotated(string(b), &fact.Netfilter{Tables: set.Tables})
 			if os.Getenv("RECORD") != "" {
