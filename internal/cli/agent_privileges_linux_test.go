@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fairway/internal/collect/nft"
 	"fairway/internal/fact"
 	"fairway/internal/netns"
 	"fairway/internal/probe"
@@ -31,15 +32,19 @@ func TestPrivileges(t *testing.T) {
 	if os.Geteuid() != 0 {
 		missingRoot(t)
 	}
-	needed := []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_RAW}
+	if _, err := filters(); err != nil {
+		missing(t, "nf_tables", err)
+	}
+	needed := []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN}
 	for _, c := range []struct {
 		name    string
 		without uintptr
 		want    string
 	}{
-		{"with both", 0, "enter=true count=true echo=true datagram=true connect=true"},
-		{"without SYS_ADMIN", unix.CAP_SYS_ADMIN, "enter=false count=true echo=true datagram=true connect=true"},
-		{"without NET_RAW", unix.CAP_NET_RAW, "enter=true count=false echo=false datagram=true connect=true"},
+		{"with all", 0, "enter=true count=true echo=true datagram=true connect=true rules=true tables=true"},
+		{"without SYS_ADMIN", unix.CAP_SYS_ADMIN, "enter=false count=true echo=true datagram=true connect=true rules=true"},
+		{"without NET_RAW", unix.CAP_NET_RAW, "enter=true count=false echo=false datagram=true connect=true rules=true tables=true"},
+		{"without NET_ADMIN", unix.CAP_NET_ADMIN, "enter=true count=true echo=true datagram=true connect=true rules=false tables=false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			keep := slices.DeleteFunc(slices.Clone(needed), func(n uintptr) bool { return n == c.without && c.without != 0 })
@@ -51,12 +56,36 @@ func TestPrivileges(t *testing.T) {
 	}
 }
 
-func missingRoot(t *testing.T) {
+func missingRoot(t *testing.T) { missing(t, "root", nil) }
+
+func missing(t *testing.T, feature string, err error) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("REQUIRE"), ","), "root") {
-		t.Fatal("missing feature: root")
+	if slices.Contains(strings.Split(os.Getenv("REQUIRE"), ","), feature) {
+		t.Fatalf("missing feature: %s (%v)", feature, err)
 	}
-	t.Skip("missing feature: root")
+	t.Skipf("missing feature: %s (%v)", feature, err)
+}
+
+// filters reads the packet filter of the process's own namespace.
+func filters() (*nft.Ruleset, error) {
+	c, err := nft.Dial(5 * time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return nft.Read(c, nil)
+}
+
+// legacyTable asks for the size of a table of iptables-legacy, as reading it
+// begins (IPT_SO_GET_INFO); the table need not be there.
+func legacyTable() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.GetsockoptString(fd, unix.IPPROTO_IP, 64)
+	return err
 }
 
 // confined runs the child with these capabilities and a new namespace as its
@@ -117,8 +146,10 @@ func TestPrivilegesChild(t *testing.T) {
 	echo := p.MTU(t.Context(), []fact.MTUProbe{{Target: here, MTU: 1500}})[0]
 	gram := p.DataPath(t.Context(), []fact.DataPathProbe{{Target: netip.AddrPortFrom(here, 4789), VNI: 99, Size: 600}})[0]
 	connect := p.TCP(t.Context(), []fact.TCPProbe{{Target: netip.AddrPortFrom(here, 1)}})[0]
-	fmt.Printf("enter=%t count=%t echo=%t datagram=%t connect=%t (%s, %s, %s)\n", enter, count,
-		!strings.Contains(echo.Err, "not permitted"), gram.Sent > 0, connect.Outcome == fact.Refused, echo.Err, gram.Err, connect.Err)
+	_, rules := filters()
+	fmt.Printf("enter=%t count=%t echo=%t datagram=%t connect=%t rules=%t tables=%t (%s, %s, %s, %v)\n", enter, count,
+		!strings.Contains(echo.Err, "not permitted"), gram.Sent > 0, connect.Outcome == fact.Refused, !refused(rules), !refused(legacyTable()),
+		echo.Err, gram.Err, connect.Err, rules)
 }
 
 // plainSockets makes sockets in the process's own namespace, which needs no

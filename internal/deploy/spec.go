@@ -59,7 +59,7 @@ func (o Options) netnsDir() string {
 // that needs each. CapabilityDrop is ALL.
 func granted() []string {
 	return []string{
-		"CAP_NET_ADMIN", // packet filters: the kernel shows their rules to nobody else
+		"CAP_NET_ADMIN", // packet filters and IPVS: the kernel shows them to nobody else
 		"CAP_NET_RAW",   // packet sockets that watch gossip and the data path
 		"CAP_SYS_ADMIN", // setns into the containers' namespaces
 	}

@@ -45,7 +45,7 @@ func TestSpecIsTheGoldenOne(t *testing.T) {
 // in the service.
 var needed = map[string]string{
 	"CAP_SYS_ADMIN": "internal/netns: setns into the containers' namespaces",
-	"CAP_NET_ADMIN": "internal/collect: the rules of packet filters",
+	"CAP_NET_ADMIN": "internal/collect/{nft,ipt,ipvs}: the rules of packet filters, virtual services",
 	"CAP_NET_RAW":   "internal/probe: packet sockets that watch gossip and the data path",
 
 	"/var/run/docker/netns": "internal/netns: handles of the namespaces",
