@@ -42,10 +42,12 @@ func Allow(e *fact.Engine, r *ProbeRequest) error {
 	a := allowance{e, r.Spaces}
 	q := &r.Probes
 	return firstOf(
-		each("tcp", q.TCP, func(p *fact.TCPProbe) bool { return a.overlay(p.Target.Addr()) && p.Target.Port() != 0 }),
+		each("tcp", q.TCP, func(p *fact.TCPProbe) bool {
+			return a.overlay(p.Target.Addr()) && p.Target.Port() != 0 && !a.below(p.From)
+		}),
 		each("dns", q.DNS, a.question),
 		each("mtu", q.MTU, func(p *fact.MTUProbe) bool {
-			return a.overlay(p.Target) || a.fromHost(p.From) && underlay(p.Target)
+			return !a.below(p.From) && (a.overlay(p.Target) || a.fromHost(p.From) && underlay(p.Target))
 		}),
 		each("peer", q.Peers, func(p *fact.PeerProbe) bool {
 			return underlay(p.Target.Addr()) && (p.Target.Port() == gossipPort || p.Target.Port() == managerPort)
@@ -79,6 +81,16 @@ func (a allowance) overlay(ip netip.Addr) bool {
 // fromHost: a source without a namespace means the host's own.
 func (a allowance) fromHost(s fact.Source) bool {
 	return s.NetNS == "" || slices.ContainsFunc(a.spaces, func(n Space) bool { return n.Name == s.NetNS && n.Role == fact.RoleHost })
+}
+
+// below: a namespace of an overlay itself, whose handle is named NUMBER-NETWORK
+// (overlay driver, all versions). Packets from there would be nobody's; nothing
+// is sent from one.
+func (a allowance) below(s fact.Source) bool {
+	_, id, ok := strings.Cut(s.NetNS, "-")
+	return ok && id != "" && slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool {
+		return n.Driver == "overlay" && strings.HasPrefix(string(n.ID), id)
+	})
 }
 
 // question: to the embedded resolver of a container, at its address or at the

@@ -164,7 +164,7 @@ func TestCheckedNode(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	engine := &fact.Engine{Swarm: fact.EngineSwarm{DataPathPort: 4789}, Networks: []fact.EngineNetwork{
-		{Network: fact.Network{Driver: "overlay", VNIs: []uint32{4097}, Subnets: []fact.Subnet{{Prefix: netip.MustParsePrefix("10.0.1.0/24")}}}},
+		{Network: fact.Network{ID: "yvihhj4kp5egefotitf3lv7xf", Driver: "overlay", VNIs: []uint32{4097}, Subnets: []fact.Subnet{{Prefix: netip.MustParsePrefix("10.0.1.0/24")}}}},
 		{Network: fact.Network{Driver: "bridge", Subnets: []fact.Subnet{{Prefix: netip.MustParsePrefix("172.18.0.0/16")}}}}}}
 	port := netip.MustParseAddrPort
 	for _, c := range []struct {
@@ -186,6 +186,8 @@ func TestAllow(t *testing.T) {
 		{"another name server", func(r *ProbeRequest) { r.Probes.DNS[0].Server = port("192.0.2.53:53") }, false},
 		{"another type", func(r *ProbeRequest) { r.Probes.DNS[0].Type = "AXFR" }, false},
 		{"a name without end", func(r *ProbeRequest) { r.Probes.DNS[0].Name = string(make([]byte, 254)) }, false},
+		{"connections from an overlay's own namespace", func(r *ProbeRequest) { r.Probes.TCP[0].From.NetNS = "1-yvihhj4kp5" }, false},
+		{"echoes from an overlay's own namespace", func(r *ProbeRequest) { r.Probes.MTU[0].From.NetNS = "2-yvihhj4kp5" }, false},
 		{"DNS from the host", func(r *ProbeRequest) { r.Probes.DNS[0].From.NetNS = "host" }, false},
 		{"echoes from a container to a host", func(r *ProbeRequest) { r.Probes.MTU[0].Target = netip.MustParseAddr("192.0.2.2") }, false},
 		{"echoes between hosts", func(r *ProbeRequest) {
