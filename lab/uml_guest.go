@@ -16,13 +16,6 @@ import (
 // umlState is where labs live inside: a file system that can carry an overlay's upper folder.
 const umlState = "/run/fairway-lab"
 
-// umlNeeded are the modules that an engine's node needs and that nothing loads by itself there.
-func umlNeeded() []string {
-	return strings.Fields("ip_vs ip_vs_rr xt_ipvs xt_mark vxlan veth bridge br_netfilter sch_netem nf_conntrack_netlink" +
-		" iptable_nat iptable_mangle iptable_filter xt_conntrack xt_addrtype xt_MASQUERADE nf_nat xt_nat xt_REDIRECT xt_state" +
-		" xt_policy xt_u32 xt_bpf xt_tcpudp")
-}
-
 // runGuest is the life of the first process inside User Mode Linux: it makes a machine of the bare kernel, then does as it
 // is told until it is killed.
 func runGuest(dir string) error {
@@ -57,7 +50,7 @@ func guestRoot(s umlSpec) error {
 	if err := (nodeMount{kind: "proc", from: "proc", to: "/proc"}).do(); err != nil {
 		return err
 	}
-	if err := loadModules(s.Kernel, "overlay"); err != nil {
+	if err := loadModules(s.Kernel.Modules, "overlay"); err != nil {
 		return err
 	}
 	if err := (nodeMount{kind: "tmpfs", from: "tmpfs", to: "/run"}).do(); err != nil {
@@ -102,7 +95,8 @@ func guestMounts(s umlSpec) error {
 	return os.MkdirAll(umlState, 0o755)
 }
 
-func guestModules(s umlSpec) error { return loadModules(s.Kernel, umlNeeded()...) }
+// guestModules loads what engines expect and do not ask for; everything else the kernel loads when it is first used.
+func guestModules(s umlSpec) error { return loadModules(s.Kernel.Modules, "br_netfilter", "ip_vs") }
 
 func guestNetwork(umlSpec) error {
 	lines := fmt.Sprintf("link set lo up\naddr add %s/24 dev vec0\nlink set vec0 up\n", umlInner)
@@ -112,9 +106,9 @@ func guestNetwork(umlSpec) error {
 	return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
 }
 
-// loadModules loads modules and what they depend on, without a program of the machine's.
-func loadModules(kernel umlKernel, names ...string) error {
-	base := kernel.Modules
+// loadModules loads modules and what they depend on; base is the folder of modules.dep. All others the kernel itself loads
+// when they are asked for.
+func loadModules(base string, names ...string) error {
 	b, err := os.ReadFile(filepath.Join(base, "modules.dep"))
 	if err != nil {
 		return err

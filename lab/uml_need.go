@@ -37,8 +37,14 @@ type T interface {
 // must call [MaybeChild] first.
 func RunInUML(t T, modules ...string) bool {
 	t.Helper()
+	if InUML() {
+		if err := loadModules(modulesFolder(), modules...); err != nil {
+			t.Fatalf("%v", err)
+		}
+		return false
+	}
 	missing := slices.DeleteFunc(modules, kernelHas)
-	if InUML() || len(missing) == 0 {
+	if len(missing) == 0 {
 		return false
 	}
 	if os.Getuid() != 0 {
@@ -62,21 +68,20 @@ func kernelHas(module string) bool {
 	if _, err := os.Stat("/sys/module/" + module); err == nil {
 		return true
 	}
-	if module == "ip_vs" && hasIPVS() {
-		return true
-	}
-	var uts unix.Utsname
-	if unix.Uname(&uts) != nil {
-		return false
-	}
-	base := filepath.Join("/lib/modules", unix.ByteSliceToString(uts.Release[:]))
 	for _, list := range []string{"modules.dep", "modules.builtin"} {
-		b, _ := os.ReadFile(filepath.Join(base, list))
+		b, _ := os.ReadFile(filepath.Join(modulesFolder(), list))
 		if bytes.Contains(b, []byte("/"+module+".ko")) {
 			return true
 		}
 	}
 	return false
+}
+
+// modulesFolder is where the running kernel's modules are, if it has any.
+func modulesFolder() string {
+	var uts unix.Utsname
+	_ = unix.Uname(&uts)
+	return filepath.Join("/lib/modules", unix.ByteSliceToString(uts.Release[:]))
 }
 
 // testUML is the one of this process: booted by whoever needs it first.

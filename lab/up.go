@@ -161,9 +161,10 @@ func (o Options) plan(ctx context.Context, p *progress) (*Lab, map[string][]stri
 	return l, lower, nil
 }
 
+// hasIPVS is true also where IPVS is a module that is not loaded yet: engines load it themselves.
 func hasIPVS() bool {
 	_, err := os.Stat("/proc/net/ip_vs")
-	return err == nil
+	return err == nil || kernelHas("ip_vs")
 }
 
 // boot makes namespaces and links, starts every node and waits for its engine.
