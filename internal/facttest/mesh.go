@@ -35,7 +35,9 @@ func IngressMark(i int) uint32 { return uint32(258 + 10*i) }
 // routing mesh, as engine 26.1 does it with iptables-legacy.
 func Mesh() *fact.Snapshot { return MeshOn("26.1.5") }
 
-// MeshOn is Mesh on another engine: "20.10.24", "28.5.2", "29.0.0".
+// MeshOn is Mesh on another engine: "20.10.24", "28.5.2", "29.0.0", and
+// "29.0.0-beta.24", whose host has no chains for ingress. See OnNFTables
+// for the other backend.
 func MeshOn(engine string) *fact.Snapshot {
 	s := Healthy()
 	meshWanted(s.Wanted, engine)
@@ -47,6 +49,28 @@ func MeshOn(engine string) *fact.Snapshot {
 	for k := range s.Seen.DNS {
 		if p := &s.Seen.DNS[k]; p.Name == "api" {
 			p.Addrs = []netip.Addr{ApiVIP}
+		}
+	}
+	return s
+}
+
+// OnNFTables moves the rules of every node to nf_tables, as iptables-nft keeps
+// them: without counters of policies.
+func OnNFTables(s *fact.Snapshot) *fact.Snapshot {
+	for i := range s.Nodes {
+		k := s.Nodes[i].Kernel
+		for j := 0; k != nil && j < len(k.Namespaces); j++ {
+			n := k.Namespaces[j].Netfilter
+			if n == nil {
+				continue
+			}
+			n.Generation = 12
+			for t := range n.Tables {
+				n.Tables[t].Backend = fact.NFTables
+				for c := range n.Tables[t].Chains {
+					n.Tables[t].Chains[c].Hits = fact.Hits{}
+				}
+			}
 		}
 	}
 	return s

@@ -16,6 +16,9 @@ func meshKernel(k *fact.Kernel, i int, engine string) {
 	slices.SortFunc(rest, func(a, b fact.NetNS) int { return strings.Compare(a.Name, b.Name) })
 	meshHost(k.Host(), engine)
 	meshBalancer(k.Named("lb_"+string(App[:9])), i)
+	if strings.HasPrefix(engine, "28.") || strings.HasPrefix(engine, "29.") {
+		defer astray(k)
+	}
 	for ns, ingress := range map[*fact.NetNS]netip.Addr{k.Sandbox(Container(Api(i))): ApiIngressIP(i), k.Sandbox(Container(Web(i))): {}} {
 		ns.Netfilter, ns.IPVS = taskNetfilter(ingress), &fact.IPVS{Version: "1.2.1"}
 		if !ingress.IsValid() {
@@ -27,12 +30,34 @@ func meshKernel(k *fact.Kernel, i int, engine string) {
 	}
 }
 
+// astray has the balancers' namespaces keep the kernel's settings, as 28.5 and 29
+// leave them on Linux 7.2, where the engine sets them in the host's namespace
+// instead. Nothing is wrong with that by itself.
+func astray(k *fact.Kernel) {
+	kept := map[string]string{"net.ipv4.vs.conn_reuse_mode": "1", "net.ipv4.vs.expire_nodest_conn": "0", "net.ipv4.vs.expire_quiescent_template": "0"}
+	for i := range k.Namespaces {
+		for j := range k.Namespaces[i].Sysctls {
+			if c := &k.Namespaces[i].Sysctls[j]; kept[c.Key] != "" {
+				c.Value = kept[c.Key]
+			}
+		}
+	}
+}
+
 func meshHost(ns *fact.NetNS, engine string) {
 	ns.Netfilter, ns.IPVS = hostRules(engine), &fact.IPVS{Version: "1.2.1"}
 	ns.Links = append(ns.Links, fact.Link{Index: 6, Name: "vethgwc", Kind: "veth", MTU: 1500, Up: true, Carrier: true, Master: 3, PeerIndex: 31})
-	ns.Sockets = append(ns.Sockets, fact.Socket{Proto: "tcp", Local: netip.MustParseAddrPort("[::]:8080"), Backlog: 4096, BacklogKnown: true, Inode: 8080, Owner: "dockerd", PID: 700})
+	listener := fact.Socket{Proto: "tcp", Local: netip.MustParseAddrPort("[::]:8080"), Backlog: 4096, BacklogKnown: true, Inode: 8080, Owner: "dockerd", PID: 700}
+	localnet := "1"
+	if bridgesIngress(engine) {
+		listener.Owner, listener.PID, localnet = "docker-proxy", 701, "0"
+		v4 := listener
+		v4.Local, v4.Inode, v4.PID = netip.MustParseAddrPort("0.0.0.0:8080"), 8081, 702
+		ns.Sockets = append(ns.Sockets, v4)
+	}
+	ns.Sockets = append(ns.Sockets, listener)
 	ns.Sysctls = append(ns.Sysctls, fact.Sysctl{Key: "net.bridge.bridge-nf-call-iptables", Value: "1"},
-		fact.Sysctl{Key: "net.ipv4.conf.docker_gwbridge.route_localnet", Value: "1"},
+		fact.Sysctl{Key: "net.ipv4.conf.docker_gwbridge.route_localnet", Value: localnet},
 		fact.Sysctl{Key: "net.netfilter.nf_conntrack_count", Value: "120"}, fact.Sysctl{Key: "net.netfilter.nf_conntrack_max", Value: "262144"})
 	ns.Counters = append(ns.Counters, conntrackCounters()...)
 }

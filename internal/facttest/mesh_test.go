@@ -11,13 +11,17 @@ import (
 	"fairway/internal/facttest"
 )
 
-var engines = []string{"20.10.24", "26.1.5", "28.5.2", "29.0.0"}
+var engines = []string{"20.10.24", "26.1.5", "28.5.2", "29.0.0", "29.0.0-beta.24"}
 
 // TestMeshIsSilent: nothing is wrong with a healthy routing mesh.
 func TestMeshIsSilent(t *testing.T) {
 	for _, engine := range engines {
 		s := facttest.MeshOn(engine)
 		r, err := check.Run(s, check.All(), time.Second)
+		other, err2 := check.Run(facttest.OnNFTables(facttest.MeshOn(engine)), check.All(), time.Second)
+		if err2 != nil || other.Verdict != check.VerdictOK {
+			t.Errorf("%s on nf_tables: %v, %s: %+v", engine, err2, other.Summary, other.Causes)
+		}
 		if err != nil || r.Verdict != check.VerdictOK || len(r.Causes)+len(r.Settling) > 0 {
 			t.Errorf("%s: %v, %s: %+v", engine, err, r.Summary, r.Causes)
 		}

@@ -10,7 +10,8 @@ import (
 )
 
 // The rules of a healthy node whose service api publishes 8080, as engines wrote
-// them on Linux 6.1 (iptables-save -c), with this package's addresses.
+// them on Linux 6.1 (20.10 and 26.1: iptables-legacy) and 7.2 (28.5 and 29:
+// iptables-nft), told by iptables-save -c, with this package's addresses.
 var (
 	//go:embed rules/host-20.10.txt
 	host2010 string
@@ -18,6 +19,8 @@ var (
 	host261 string
 	//go:embed rules/host-28.5.txt
 	host285 string
+	//go:embed rules/host-29.txt
+	host29 string
 	//go:embed rules/host-mode-26.1.txt
 	hostMode261 string
 	//go:embed rules/task.txt
@@ -26,17 +29,24 @@ var (
 	resolverRules string
 )
 
-// hostRules are the host's own, by engine: 28 put its chains into another order.
+// hostRules are the host's own, by engine: 28.0.1 put its chains into another
+// order; moby v2.0.0-beta.24, which the lab calls 29.0.0-beta.24, has none for
+// ingress and publishes its ports as the gateway bridge does any container's.
 func hostRules(engine string) *fact.Netfilter {
 	text := host261
 	switch {
 	case strings.HasPrefix(engine, "20."):
 		text = host2010
+	case bridgesIngress(engine):
+		text = host29
 	case strings.HasPrefix(engine, "28."), strings.HasPrefix(engine, "29."):
 		text = host285
 	}
 	return netfilter(text)
 }
+
+// bridgesIngress: the engine publishes ingress ports by the gateway bridge.
+func bridgesIngress(engine string) bool { return engine == "29.0.0-beta.24" }
 
 // taskNetfilter is what a task's namespace holds. Only one that publishes a port
 // has an ingress address, and rules for it.
