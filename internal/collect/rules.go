@@ -52,9 +52,10 @@ func (s *space) readNFTables() error {
 	if err != nil {
 		return torn(err, nft.ErrTorn)
 	}
+	err = ipt.FillSets(s.at, set.Tables)
 	s.held.Netfilter.Generation = set.Generation
 	s.held.Netfilter.Tables = append(s.held.Netfilter.Tables, set.Tables...)
-	return nil
+	return torn(err, ipt.ErrTorn)
 }
 
 // torn says in this package's words that something changed while it was read.
