@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -67,11 +68,13 @@ func clean(name string) error {
 }
 
 // killAll ends the lab's processes and waits until they are gone: a node's first process is gone only when everything in
-// its pid namespace is, its containers included.
+// its pid namespace is, its containers included. Until then it has no command line to be found by any more.
 func killAll(name string) error {
 	until := time.Now().Add(20 * time.Second)
+	var pids []int
 	for {
-		pids := listProcesses(name)
+		pids = slices.DeleteFunc(pids, ended)
+		pids = append(pids, listProcesses(name)...)
 		if len(pids) == 0 {
 			return nil
 		}
@@ -83,6 +86,13 @@ func killAll(name string) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// ended is true when nothing of a process is left but what its parent may still ask for. Its first thread is dead before
+// the last one is, and only the last one ends a pid namespace.
+func ended(pid int) bool {
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return !alive(pid) && len(threads) <= 1
 }
 
 // removeCgroup removes a cgroup from its leaves up; the kernel may need a moment after the last process.

@@ -42,10 +42,10 @@ func runKeeper(file string) error {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
 	if s.Leash {
-		defer os.RemoveAll(s.Dir)
+		defer s.vanish()
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
-			_ = os.RemoveAll(s.Dir)
+			s.vanish()
 			os.Exit(0)
 		}()
 	}
@@ -73,6 +73,15 @@ func runKeeper(file string) error {
 	// the kernel has no such groups there is nothing to raise.
 	_ = os.WriteFile("/proc/self/autogroup", []byte("-10"), 0o644)
 	return s.run(memory)
+}
+
+// vanish removes what nobody will look for any more: the name was that of a process which has ended.
+func (s keeperSpec) vanish() {
+	_ = unix.Unmount(filepath.Join(s.Dir, "memory"), unix.MNT_DETACH)
+	_ = os.RemoveAll(s.Dir)
+	if cache, err := cacheDir(); err == nil {
+		_ = os.Remove(filepath.Join(cache, "lock-lab-"+s.Name))
+	}
 }
 
 func (s keeperSpec) run(memory string) error {
