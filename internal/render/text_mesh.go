@@ -24,13 +24,14 @@ func (t *text) ports() {
 		}
 	}
 	for _, k := range keys {
-		t.section(fmt.Sprintf("Published port %d/%s of %s, on every node", k.published, k.proto, k.service))
+		t.section(fmt.Sprintf("Published port %d of %s (%s), on every node", k.published, k.service, k.proto))
 		var nodes []string
 		for _, h := range t.r.Hosts {
 			if h.Published == k.published && h.Service == k.service && h.Node != "" && !slices.Contains(nodes, h.Node) {
 				nodes = append(nodes, h.Node)
 			}
 		}
+		slices.Sort(nodes)
 		var rows [][]string
 		for _, n := range nodes {
 			others, self := t.answers(k.service, k.published, n, fact.StageNode), t.answers(k.service, k.published, n, fact.StageSelf)
