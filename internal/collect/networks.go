@@ -101,7 +101,10 @@ type networkJSON struct {
 		VNIs string `json:"com.docker.network.driver.overlay.vxlanid_list"`
 		// Encrypted is nil when the option is absent; its text is "" as a rule.
 		Encrypted *string `json:"encrypted"`
+		DSR       *string `json:"dsr"`
 		MTU       string  `json:"com.docker.network.driver.mtu"`
+		// Masquerade is "true" or "false", of bridges only.
+		Masquerade string `json:"com.docker.network.bridge.enable_ip_masquerade"`
 	}
 }
 
@@ -158,8 +161,8 @@ func definition(in networkJSON, bad *garbled) fact.Network {
 	n := fact.Network{
 		ID: fact.NetworkID(in.ID), Name: in.Name, Driver: in.Driver, Scope: in.Scope,
 		Ingress: in.Ingress, Attachable: in.Attachable, Internal: in.Internal, IPv6: in.EnableIPv6,
-		Encrypted: in.Options.Encrypted != nil,
-		Created:   bad.time("Created", in.Created),
+		Encrypted: in.Options.Encrypted != nil, DSR: in.Options.DSR != nil,
+		Created: bad.time("Created", in.Created),
 	}
 	for _, c := range in.IPAM.Config {
 		if p := bad.prefix("IPAM Subnet", c.Subnet); p.IsValid() {

@@ -163,13 +163,19 @@ type Network struct {
 	IPv6       bool
 	// Encrypted says that the option is present; its value does not matter.
 	Encrypted bool
-	Subnets   []Subnet
+	// DSR says that the option dsr is present: backends answer clients themselves,
+	// from the virtual IP, instead of through the load balancer.
+	DSR     bool `json:",omitempty"`
+	Subnets []Subnet
 	// VNIs are the VXLAN identifiers, one per subnet, in that order.
 	VNIs []uint32
 	// MTU is the option com.docker.network.driver.mtu, which on an overlay
 	// means the underlay's MTU; 0: not set, so 1500.
 	MTU     int
 	Created time.Time
+	// NoMasquerade: the bridge was told to leave addresses as they are
+	// (com.docker.network.bridge.enable_ip_masquerade=false).
+	NoMasquerade bool `json:",omitempty"`
 }
 
 // Running reports whether the managers want the task running and it says it runs.
