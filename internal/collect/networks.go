@@ -161,7 +161,7 @@ func definition(in networkJSON, bad *garbled) fact.Network {
 	n := fact.Network{
 		ID: fact.NetworkID(in.ID), Name: in.Name, Driver: in.Driver, Scope: in.Scope,
 		Ingress: in.Ingress, Attachable: in.Attachable, Internal: in.Internal, IPv6: in.EnableIPv6,
-		Encrypted: in.Options.Encrypted != nil, DSR: in.Options.DSR != nil,
+		Encrypted: in.Options.Encrypted != nil, DSR: in.Options.DSR != nil, NoMasquerade: in.Options.Masquerade == "false",
 		Created: bad.time("Created", in.Created),
 	}
 	for _, c := range in.IPAM.Config {

@@ -22,6 +22,9 @@ type Engine struct {
 	Swarm   EngineSwarm
 	// LiveRestore and Rootless are settings that change what can be expected.
 	LiveRestore, Rootless bool
+	// WritesRules says whether the engine was told to write packet rules, by its
+	// own settings (iptables): "yes", "no", or "" where nobody could read them.
+	WritesRules string `json:",omitempty"`
 	// SystemTime is the engine's clock; ClockOffset is that clock minus ours,
 	// good to the round trip that measured it.
 	SystemTime  time.Time
