@@ -126,10 +126,25 @@ type Finding struct {
 	// Recurring: it rests on a history that is already in hand, such as a task
 	// that failed several times, so that change is no reason to wait.
 	Recurring bool
+	// Only says which traffic it harms; the zero value is any.
+	Only Traffic
 	// Hosts: it is about the way between hosts. That the managers call a node down
 	// meanwhile and move its tasks follows from it, and is no reason to wait.
 	Hosts bool
 }
+
+// Traffic is what a finding about a host's rules or its gateway bridge harms.
+// Connections between tasks use neither.
+type Traffic int
+
+// The kinds of traffic; the zero value is any.
+const (
+	AnyTraffic Traffic = iota
+	// Entering: requests to ports that are published on hosts.
+	Entering
+	// Leaving: what tasks send to places outside the Swarm.
+	Leaving
+)
 
 // In is what a check may look at.
 type In struct {

@@ -108,6 +108,9 @@ func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
 	if s.Question.All {
 		return true
 	}
+	if f.Only == Leaving || f.Only == Entering && len(sc.Mesh) == 0 {
+		return false
+	}
 	if f.Unstarted {
 		return slices.ContainsFunc(f.Services, func(id fact.ServiceID) bool {
 			return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)
