@@ -2,7 +2,6 @@ package expect
 
 import (
 	"net/netip"
-	"slices"
 
 	"fairway/internal/fact"
 )
@@ -37,35 +36,11 @@ func ArriveInSandbox(s *fact.Snapshot, n *fact.Node, p *Published) (SandboxArriv
 	if out.Virtual == nil || len(out.Virtual.Backends) == 0 {
 		return out, ""
 	}
-	to := out.Pre.Packet
-	to.In, to.IPVS, to.Dst = "", Yes, out.Virtual.Backends[0].Addr.Addr()
-	if l := ns.LinkWith(out.Own); l != nil {
-		to.Out = l.Name
-	}
-	out.Post = Walk(ns, "postrouting", to)
+	out.Post = LeaveBalanced(ns, out.Own, out.Virtual.Backends[0].Addr.Addr(), out.Pre.Packet)
 	return out, ""
 }
 
-// SandboxOwn is the ingress sandbox's own address on a network: what the engine
-// says of its endpoint, else the one with the network's prefix length.
+// SandboxOwn is the ingress sandbox's own address on a network.
 func SandboxOwn(s *fact.Snapshot, n *fact.Node, id fact.NetworkID) netip.Addr {
-	if net := n.Engine.Network(id); net != nil {
-		for _, e := range net.Endpoints {
-			if e.Key == "ingress-sbox" {
-				return e.Addr.Addr()
-			}
-		}
-	}
-	ns, net := IngressSandbox(n), Network(s, id)
-	if ns == nil || net == nil {
-		return netip.Addr{}
-	}
-	for _, l := range ns.Links {
-		for _, a := range l.Addrs {
-			if slices.ContainsFunc(net.Subnets, func(sub fact.Subnet) bool { return sub.Prefix.Contains(a.Addr()) && sub.Prefix.Bits() == a.Bits() }) {
-				return a.Addr()
-			}
-		}
-	}
-	return netip.Addr{}
+	return BalancerOwn(s, n, IngressSandbox(n), id)
 }
