@@ -65,7 +65,8 @@ func All() []*Check {
 		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken conntrack-full)
 
 		// The routing mesh, from the host's rules to the sandbox.
-		// (ingress-network-unusable publish-mode-host-expectation ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		PublishModeHost,
 		IngressPortConflict,
 		IngressSandboxMissing,
 		IngressChainMissing,
@@ -75,6 +76,7 @@ func All() []*Check {
 		IngressForwardDropped,
 
 		// The load balancer, in lb_ namespaces and in the ingress sandbox.
+		LBVIPNotProgrammed,
 		IngressMarkMissing,
 		// (lb-sandbox-missing lb-endpoint-unreachable lb-vip-not-programmed vip-disagreement ingress-mark-or-lb-missing fwmark-rule-missing-or-conflicting ipvs-*  dsr-misconfiguration)
 

@@ -166,13 +166,19 @@ func (j *judge) accountsForMesh(f *located, q *fact.PublishedProbe) bool {
 			}
 		}
 	}
-	if f.Network != "" && net != "" && f.Network != net || !f.check.claims(asTCP(q)) {
+	if f.Network != "" && net != "" && f.Network != net || f.Only != Balanced && !f.check.claims(asTCP(q)) {
 		return false
+	}
+	if f.Only == Balanced {
+		return j.balances(f, q)
 	}
 	o := f.objects(j.s)
 	behind := func(id fact.TaskID) bool {
 		t := j.s.Wanted.Task(id)
 		return t != nil && t.ServiceID == q.Service && (q.To == "" || q.To == id)
+	}
+	if f.Node == "" && q.Node != "" && len(f.Nodes) > 0 && f.Subject.Kind == "service" && !slices.Contains(f.Nodes, q.Node) {
+		return false // it is about a service on some nodes, and not on this one
 	}
 	if f.Subject.Kind == "service" && fact.ServiceID(f.Subject.ID) == q.Service || slices.ContainsFunc(o.tasks, behind) {
 		return true
@@ -182,6 +188,24 @@ func (j *judge) accountsForMesh(f *located, q *fact.PublishedProbe) bool {
 	}
 	node := j.nodeOrNone(q.Node)
 	return f.Node == "" || f.Node == node || f.Node == q.From.Node || f.Peer != "" && (f.Peer == node || f.Peer == q.From.Node)
+}
+
+// balances reports whether a finding about a node's load balancer explains failed
+// requests, however they failed: those that went through it. A request from the
+// ingress sandbox to a backend passes by; only a backend that is none shows there.
+func (j *judge) balances(f *located, q *fact.PublishedProbe) bool {
+	if len(f.Services) > 0 && !slices.Contains(f.Services, q.Service) {
+		return false
+	}
+	switch q.Stage {
+	case fact.StageNode, fact.StageSelf, fact.StageSandbox:
+		return f.Node == "" || f.Node == j.nodeOrNone(q.Node)
+	case fact.StageVIP:
+		return f.Node == "" || f.Node == q.From.Node
+	case fact.StageBackend:
+		return q.To == "" && f.Node == q.From.Node
+	}
+	return false
 }
 
 func (j *judge) answersForMesh(f *located, q *fact.PublishedProbe) bool {

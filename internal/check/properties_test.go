@@ -145,7 +145,7 @@ var later = []string{"encrypted-mtu", "host-starvation", "neigh-table-overflow",
 	"ingress-network-unusable", "ingress-used-between-containers",
 	"iptables-backend-split", "ipvs-conn-reuse-delay", "ipvs-dest-missing", "ipvs-dest-stale", "ipvs-idle-timeout-900",
 	"ipvs-snat-or-vs-conntrack-missing", "ipvs-udp-sticky-blackhole", "ipvs-weight-stuck", "lb-endpoint-unreachable", "lb-sandbox-missing",
-	"lb-vip-not-programmed", "publish-mode-host-expectation", "vip-disagreement"}
+	"vip-disagreement"}
 
 func TestRegistry(t *testing.T) {
 	known := slices.Clone(later)
