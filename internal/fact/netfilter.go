@@ -51,16 +51,16 @@ type Chain struct {
 	Policy string `json:",omitempty"`
 	// Hits counts what the policy decided. nf_tables has no such counter unless
 	// iptables-nft asked for one.
-	Hits  Hits
-	Rules []Rule
+	Hits  Hits   `json:",omitzero"`
+	Rules []Rule `json:",omitempty"`
 }
 
 // Hits is a counter of rule or policy, sampled before and after the probes.
 type Hits struct {
 	// Counted is false for a rule that has no counter.
-	Counted bool `json:",omitempty"`
-	Packets uint64
-	Bytes   uint64
+	Counted bool   `json:",omitempty"`
+	Packets uint64 `json:",omitempty"`
+	Bytes   uint64 `json:",omitempty"`
 	// After is Packets after the probes; valid when Twice.
 	After uint64 `json:",omitempty"`
 	Twice bool   `json:",omitempty"`
@@ -79,12 +79,12 @@ type Rule struct {
 	// Number is its place in the chain, from 1, as iptables --line-numbers.
 	Number int
 	// Handle is nf_tables' own number; 0 for legacy.
-	Handle  uint64 `json:",omitempty"`
-	Matches []Match
+	Handle  uint64  `json:",omitempty"`
+	Matches []Match `json:",omitempty"`
 	// Target is what is done with a packet that matches all; the zero Target
 	// goes on to the next rule.
-	Target Target
-	Hits   Hits
+	Target Target `json:",omitzero"`
+	Hits   Hits   `json:",omitzero"`
 }
 
 // MatchKind names what a match looks at. The words are iptables' own.
@@ -217,10 +217,10 @@ type Target struct {
 	Kind  TargetKind `json:",omitempty"`
 	Chain string     `json:",omitempty"`
 	// To is where a translation leads; the zero Range keeps the address.
-	To    AddrRange
-	Ports PortRange
-	Value uint32 `json:",omitempty"`
-	Mask  uint32 `json:",omitempty"`
+	To    AddrRange `json:",omitzero"`
+	Ports PortRange `json:",omitzero"`
+	Value uint32    `json:",omitempty"`
+	Mask  uint32    `json:",omitempty"`
 	// Text is REJECT's answer, LOG's prefix, how a translation chooses among equals
 	// ("random persistent"), or names what is opaque.
 	Text string `json:",omitempty"`
