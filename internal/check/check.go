@@ -133,8 +133,8 @@ type Finding struct {
 	Hosts bool
 }
 
-// Traffic is what a finding about a host's rules or its gateway bridge harms.
-// Connections between tasks use neither.
+// Traffic is what a finding about a host's rules, its gateway bridge or a load
+// balancer harms. Connections from task to task use none of them.
 type Traffic int
 
 // The kinds of traffic; the zero value is any.
@@ -144,6 +144,9 @@ const (
 	Entering
 	// Leaving: what tasks send to places outside the Swarm.
 	Leaving
+	// Balanced: connections to virtual IPs from tasks of the finding's node, and
+	// requests to ports that are published there.
+	Balanced
 )
 
 // In is what a check may look at.

@@ -43,7 +43,7 @@ func (in *In) sandboxes() []inSandbox {
 
 func (a *inSandbox) finding(in *In, message string) Finding {
 	probed := slices.ContainsFunc([]fact.Stage{fact.StageNode, fact.StageSelf, fact.StageSandbox}, func(st fact.Stage) bool { return in.portFails(a.Node.ID, a.Port, st) })
-	return Finding{Certainty: Proof, Node: a.Node.Name, Network: a.Port.Network, Subject: in.NodeSubject(a.Node.ID), Message: message,
+	return Finding{Certainty: Proof, Node: a.Node.Name, Network: a.Port.Network, Subject: in.NodeSubject(a.Node.ID), Message: message, Only: Balanced,
 		Services: []fact.ServiceID{a.Port.Service}, Nodes: []fact.NodeID{a.Node.ID}, Probed: probed,
 		Confirm: "on " + a.Node.Name + ": " + Enter(a.NS.Name) + iptablesOf(a.NS, fact.Legacy) + " -t mangle -S; " + Enter(a.NS.Name) + "ipvsadm -Ln --stats"}
 }
