@@ -9,6 +9,7 @@ func All() []*Check {
 		TaskNotRunning,
 		AvailabilityOrPlacement,
 		GhostTasks,
+		IngressBetween,
 		NetworkNotShared,
 		SwarmNetworkLazyInstantiation,
 		EndpointModeMismatch,
@@ -65,7 +66,7 @@ func All() []*Check {
 		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken conntrack-full)
 
 		// The routing mesh, from the host's rules to the sandbox.
-		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-used-between-containers ingress-sbox-missing)
+		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)
 		PublishModeHost,
 		IngressPortConflict,
 		IngressSandboxMissing,

@@ -21,7 +21,7 @@ var NetworkNotShared = &Check{
 		Fix:    "Write the shared network into both stack files; between two stacks it is an external network.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm},
-	Because: []string{"swarm-network-lazy-instantiation"},
+	Because: []string{"swarm-network-lazy-instantiation", "ingress-used-between-containers"},
 	Run:     notShared,
 }
 

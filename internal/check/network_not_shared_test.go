@@ -55,14 +55,6 @@ func TestNetworkNotShared(t *testing.T) {
 	apart := want{id: "network-not-shared", subject: "api", certainty: check.Proof}
 	mutations(t, []mutation{
 		{name: "two overlays", mutate: split, want: apart},
-		{name: "only ingress is shared", mutate: func(s *fact.Snapshot) {
-			split(s)
-			ingress := fact.NetworkID("netingress000000000000000")
-			s.Wanted.Networks = append(s.Wanted.Networks, fact.Network{ID: ingress, Name: "ingress", Driver: "overlay", Scope: "swarm", Ingress: true})
-			for i := range s.Wanted.Tasks {
-				s.Wanted.Tasks[i].Addresses = append(s.Wanted.Tasks[i].Addresses, fact.TaskAddress{Network: ingress, Addr: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(9 + i)}), 24)})
-			}
-		}, want: apart},
 		{name: "a container that is attached to nothing, where the network is", mutate: func(s *fact.Snapshot) {
 			solo(s)
 			facttest.NodeOf(s, 1).Engine.Network(other).Instantiated = true
