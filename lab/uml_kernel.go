@@ -61,7 +61,7 @@ func readUMLKernel(program, modules string, nft bool) (umlKernel, error) {
 }
 
 // fetchSource lets the suite's own apt bring the source package: it knows the mirror and the keys. What it writes goes
-// over the shared root, into the folder work.
+// over the shared root, into the folder work. A mirror that stands still is good enough, as it is for debootstrap.
 const fetchSource = `
 mkdir -p "$WORK/up" "$WORK/work" "$WORK/root"
 mount -t overlay overlay -o "lowerdir=$ROOT,upperdir=$WORK/up,workdir=$WORK/work" "$WORK/root"
@@ -69,7 +69,7 @@ mount -t proc proc "$WORK/root/proc"
 rm -f "$WORK/root/etc/resolv.conf"
 cat /etc/resolv.conf >"$WORK/root/etc/resolv.conf"
 chroot "$WORK/root" sh -ec '
-	apt-get -qq update
+	apt-get -qq -o Acquire::Check-Valid-Until=false update
 	cd /var/tmp
 	apt-get -qq -o APT::Sandbox::User=root download $(apt-cache depends linux-source | sed -n "s/.*Depends: //p")'
 `
