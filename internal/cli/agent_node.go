@@ -158,7 +158,7 @@ func (a *agent) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 // Probe implements fleet.Node.
 func (a *agent) Probe(ctx context.Context, r fleet.ProbeRequest) (*fleet.ProbeAnswer, error) {
 	q := &r.Probes
-	defer a.done("probe", time.Now(), "tcp", len(q.TCP), "dns", len(q.DNS), "mtu", len(q.MTU), "peers", len(q.Peers), "datapath", len(q.DataPath))
+	defer a.done("probe", time.Now(), "tcp", len(q.TCP), "dns", len(q.DNS), "mtu", len(q.MTU), "peers", len(q.Peers), "datapath", len(q.DataPath), "published", len(q.Published))
 	l, err := a.node(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)

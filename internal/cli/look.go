@@ -13,6 +13,7 @@ import (
 	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/fleet"
+	"fairway/internal/probe"
 )
 
 // secondLook is how long after a first look with contradictions the second one
@@ -320,7 +321,7 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 			senders = append(senders, &s.Nodes[i])
 		}
 	}
-	for _, a := range fleet.All(ctx, l.limit, senders, func(ctx context.Context, n *fact.Node) (*fleet.ProbeAnswer, error) {
+	for _, a := range fleet.All(ctx, l.patience(&plan), senders, func(ctx context.Context, n *fact.Node) (*fleet.ProbeAnswer, error) {
 		return l.ways.open(n.ID).Probe(ctx, fleet.ProbeRequest{Probes: partOf(&plan, n.Name), Spaces: spaces(n.Kernel), Limit: perPair(&plan)})
 	}) {
 		name := a.Key.Name
@@ -331,6 +332,15 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 		gather(s, name, a.Answer)
 	}
 	sortSeen(&s.Seen)
+}
+
+// patience is how long a node may take for its part of a plan: requests that
+// nobody answers take their time, and must not be lost with all the others.
+func (l *look) patience(p *expect.Plan) time.Duration {
+	if len(p.Published) > 0 {
+		return max(l.limit, probe.PublishedLimit+l.limit/2)
+	}
+	return l.limit
 }
 
 // perPair is how many connections a plan needs for one pair of source and target.

@@ -24,6 +24,10 @@ const (
 	stopped = "stopped"
 )
 
+// PublishedLimit is longer than any probe of Published takes: PerPair requests,
+// the last of which connects late and is never answered.
+const PublishedLimit = 8 * time.Second
+
 // Sockets makes sockets inside one network namespace. The arguments are those
 // of socket(2); typ already carries SOCK_NONBLOCK and SOCK_CLOEXEC. The caller
 // of Socket owns the descriptor.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,10 +27,14 @@ const (
 	headerLimit = 64 << 10
 	// backendLimit is the runbook's second for one backend (I6).
 	backendLimit = time.Second
+	// patience is how long a request may hold up the next one of its probe: a
+	// server is asked one at a time while it answers, and ten requests that
+	// nobody answers still end in PublishedLimit.
+	patience = 200 * time.Millisecond
 )
 
-// Published makes the requests of each probe, one after the other; different
-// probes at the same time. One request is one connection: it is opened, asked
+// Published makes the requests of each probe, one after the other as long as
+// they are answered soon; different probes at the same time. One request is one connection: it is opened, asked
 // where HTTP is spoken, read to the end of the answer's headers, and closed with
 // FIN. Redirects are not followed; a certificate is looked at and not insisted
 // on.
@@ -37,12 +42,31 @@ func (p *Prober) Published(ctx context.Context, ask []fact.PublishedProbe) []fac
 	seen := append([]fact.PublishedProbe(nil), ask...)
 	each(len(seen), func(i int) {
 		q := &seen[i]
-		q.Requests = nil
-		for range min(q.Count, PerPair) {
-			q.Requests = append(q.Requests, p.request(ctx, q))
-		}
+		got := make([]fact.Request, max(0, min(q.Count, PerPair)))
+		inTurn(len(got), patience, func(k int) { got[k] = p.request(ctx, q) })
+		q.Requests = got
 	})
 	return seen
+}
+
+// inTurn calls do for 0 to n-1, each when the one before has ended or has taken
+// too long, and returns when all have ended.
+func inTurn(n int, patience time.Duration, do func(k int)) {
+	var all sync.WaitGroup
+	for k := range n {
+		ended := make(chan struct{})
+		all.Go(func() {
+			defer close(ended)
+			do(k)
+		})
+		late := time.NewTimer(patience)
+		select {
+		case <-ended:
+		case <-late.C:
+		}
+		late.Stop()
+	}
+	all.Wait()
 }
 
 // request makes one.

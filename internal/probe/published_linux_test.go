@@ -181,6 +181,35 @@ func TestPublishedUDP(t *testing.T) {
 	}
 }
 
+// TestPublishedSilentServer: a server that never answers takes as long for ten
+// requests as for few, and one that answers is asked one at a time.
+func TestPublishedSilentServer(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	to := serve(t, func(net.Conn) { <-done })
+	begin := time.Now()
+	got := askPublished(t, fact.PublishedProbe{Target: to, Proto: "http", Count: PerPair})
+	for _, r := range got.Requests {
+		if r.Outcome != fact.Timeout {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if took := time.Since(begin); took > PublishedLimit || len(got.Requests) != PerPair {
+		t.Errorf("%d requests took %v", len(got.Requests), took)
+	}
+	var now, most atomic.Int64
+	inTurn(PerPair, time.Minute, func(int) {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		now.Add(-1)
+	})
+	if most.Load() != 1 {
+		t.Errorf("%d requests at once", most.Load())
+	}
+}
+
 func TestPublishedStaysWithinItsBudget(t *testing.T) {
 	t.Parallel()
 	to := serve(t, func(net.Conn) {})
