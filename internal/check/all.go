@@ -64,6 +64,10 @@ func All() []*Check {
 
 		// The host's firewall and the gateway bridge.
 		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken conntrack-full)
+		DaemonIPTablesDisabled,
+		FirewallFlush,
+		GwbridgeMissing,
+		EgressBroken,
 
 		// The routing mesh, from the host's rules to the sandbox.
 		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)

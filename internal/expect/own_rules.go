@@ -64,7 +64,7 @@ func HostOwnRules(n *fact.Node) OwnRules {
 	if net := GatewayNetwork(n); net != nil && host.LinkNamed(GatewayBridge) != nil && !net.Internal {
 		for _, s := range net.Subnets {
 			if rule := masquerade(s); rule != "" && !net.NoMasquerade {
-				want(Masqueraded(host, s), "MASQUERADE for "+s.Prefix.String(), "-t nat "+rule)
+				want(Masqueraded(host, s) != No, "MASQUERADE for "+s.Prefix.String(), "-t nat "+rule)
 			}
 		}
 		want(letsOut(filter), "the ACCEPT for what leaves "+GatewayBridge, forwards()...)
@@ -143,15 +143,24 @@ func masquerade(s fact.Subnet) string {
 func Masquerade(s fact.Subnet) string { return "-t nat " + masquerade(s) }
 
 // Masqueraded reports whether a rule of either backend gives what leaves a
-// subnet of the gateway bridge another address, by any chain and any name.
-func Masqueraded(host *fact.NetNS, s fact.Subnet) bool {
-	return slices.ContainsFunc(host.Netfilter.Tables, func(t fact.RuleTable) bool {
-		return !t.Dormant && (t.Family == "ip" || t.Family == "inet") && slices.ContainsFunc(t.Chains, func(c fact.Chain) bool {
-			return slices.ContainsFunc(c.Rules, func(r fact.Rule) bool {
-				return (r.Target.Kind == fact.TargetMasquerade || r.Target.Kind == fact.TargetSNAT) && coversSource(&r, s)
-			})
-		})
-	})
+// subnet of the gateway bridge another address, in any chain of any name; unsure
+// where none does and one does something unknown.
+func Masqueraded(host *fact.NetNS, s fact.Subnet) Tri {
+	out := No
+	for _, t := range host.Netfilter.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				switch k := r.Target.Kind; {
+				case t.Dormant || t.Family != "ip" && t.Family != "inet" || !coversSource(&r, s):
+				case k == fact.TargetMasquerade || k == fact.TargetSNAT:
+					return Yes
+				case k == fact.TargetOpaque && (c.Hook == "postrouting" || c.Hook == "" && t.Name == "nat"):
+					out = Unsure
+				}
+			}
+		}
+	}
+	return out
 }
 
 // coversSource: a rule is for all of a subnet, or for any source.
