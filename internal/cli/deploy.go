@@ -32,9 +32,13 @@ func (c *command) deploy() *cobra.Command {
 that one diagnosis sees them all. The agents change nothing; only who has the
 key that deploy leaves in your configuration folder can speak to them.
 
-Every node needs the image: see --load, --image and ` + "`fairway image`" + `. Run it
-again at any time: it changes only what differs.`,
-		Example: "  fairway deploy --load ssh\n  fairway deploy --load ssh --ssh 'ops@{addr}' --ssh-sudo\n  fairway deploy --image registry.example/ops/fairway:1.0\n  fairway deploy --rotate",
+Every node needs the image. --load mesh brings it there through the Swarm
+itself: for that moment a read-only registry runs on this manager, published in
+the routing mesh, and every engine checks what it gets by its digest. Where the
+mesh is what is broken: --load ssh, --image, or ` + "`fairway image`" + ` by hand.
+
+Run it again at any time: it changes only what differs.`,
+		Example: "  fairway deploy --load mesh\n  fairway deploy --load ssh\n  fairway deploy --load ssh --ssh 'ops@{addr}' --ssh-sudo\n  fairway deploy --image registry.example/ops/fairway:1.0\n  fairway deploy --rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.ran = cmd
@@ -45,7 +49,7 @@ again at any time: it changes only what differs.`,
 	fs.StringVar(&f.image, "image", "", "run this `reference` of your own registry, REGISTRY/NAME:TAG")
 	fs.BoolVar(&f.registryAuth, "with-registry-auth", false, "let the nodes pull it with your login of its registry, as docker does with this flag")
 	fs.StringVar(&f.binary, "binary", "", "run the program at this `path` instead of this very one")
-	fs.StringVar(&f.load, "load", "", "put the image into the other nodes' engines: ssh is the only `way`")
+	fs.StringVar(&f.load, "load", "", "bring the image to the nodes that lack it in this `way`: mesh, through the Swarm itself, or ssh")
 	fs.StringVar(&f.ssh, "ssh", "", "log in as `user@{addr}`; {addr} is a node's address, {host} its name; without it, as your ssh configuration says")
 	fs.BoolVar(&f.sshSudo, "ssh-sudo", false, "use sudo -n there")
 	fs.Uint16Var(&f.port, "port", deploy.Port, "TCP `port` that agents listen on")
@@ -63,9 +67,9 @@ func (f *deployFlags) validate() error {
 		return usagef("--image and --load contradict each other: the nodes pull the image from its registry")
 	case f.registryAuth && f.image == "":
 		return usagef("--with-registry-auth is of no use without --image: nothing else is pulled")
-	case f.load != "" && f.load != "ssh":
-		return usagef("--load %q is not known: ssh is", f.load)
-	case f.load == "" && (f.ssh != "" || f.sshSudo):
+	case f.load != "" && f.load != "ssh" && f.load != "mesh":
+		return usagef("--load %q is not known: mesh and ssh are", f.load)
+	case f.load != "ssh" && (f.ssh != "" || f.sshSudo):
 		return usagef("--ssh is of no use without --load ssh")
 	case f.port == 0:
 		return usagef("port 0 is out of range: 1 to 65535")
@@ -92,6 +96,7 @@ func (f *deployFlags) plan() (deploy.Plan, error) {
 	if err != nil {
 		return p, err
 	}
+	p.Mesh = f.load == "mesh"
 	p.Image, p.Options.Image, p.Hash, p.Arch = i, i.Reference, i.Binary.Hash, i.Binary.Arch
 	return p, nil
 }
@@ -114,6 +119,7 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 			return toolError{err}
 		}
 	}
+	s.Loads = otherWays[f.load]
 	if f.load == "ssh" {
 		// The operator's ssh configuration knows which user that is.
 		f.ssh = cmp.Or(f.ssh, "{addr}")
@@ -127,6 +133,14 @@ func (c *command) runDeploy(ctx context.Context, f deployFlags) error {
 		return toolError{err}
 	}
 	return verdict(nodes)
+}
+
+// otherWays are the ways to bring the image to nodes but for the one that was
+// taken.
+var otherWays = map[string]string{
+	"":     "`fairway deploy --load mesh` brings it there through the Swarm itself, `fairway deploy --load ssh` over SSH",
+	"mesh": "`fairway deploy --load ssh` brings it there over SSH, --image from a registry of your own",
+	"ssh":  "`fairway deploy --load mesh` brings it there through the Swarm itself, --image from a registry of your own",
 }
 
 // verdict is an error where a node that should have an agent has none.
@@ -160,7 +174,7 @@ func (c *command) swarm(ctx context.Context, p deploy.Plan, wait time.Duration) 
 		// Output that cannot be written does not end a deployment half-way.
 		_, _ = fmt.Fprintln(c.env.Stdout, c.fit(c.env.Stdout, line))
 	}
-	s := &deploy.Swarm{API: api, Loads: "`fairway deploy --load ssh`", Config: configFolder(c.env), Random: rand.Reader, Now: c.env.Now, Wait: wait, Say: say,
+	s := &deploy.Swarm{API: api, Config: configFolder(c.env), Random: rand.Reader, Now: c.env.Now, Wait: wait, Say: say,
 		Greet: deploy.Greeting(cmp.Or(p.Port, deploy.Port), p.Hash, c.env.Now)}
 	return s, func() { api.Close() }, nil
 }
@@ -178,14 +192,17 @@ func configFolder(env Env) string {
 }
 
 // loadBySSH returns what runs this very program on a node to load itself there.
-func loadBySSH(f deployFlags, i *deploy.Image) (func(context.Context, deploy.NodeState) error, error) {
+func loadBySSH(f deployFlags, i *deploy.Image) (func(context.Context, deploy.NodeState) (bool, error), error) {
 	way, err := sshWay(f.ssh, f.sshSudo)
 	if err != nil {
 		return nil, err
 	}
 	// It is megabytes, perhaps over a slow line.
 	way.Program, way.Arch, way.Patience = i.Binary.Content(), machines[i.Binary.Arch], time.Minute
-	return func(ctx context.Context, n deploy.NodeState) error {
-		return way.Once(ctx, n.Name, n.Addr, "image", "--load", "--reference", i.Reference)
+	return func(ctx context.Context, n deploy.NodeState) (bool, error) {
+		if way.Tells(ctx, n.Name, n.Addr, "docker", "image", "inspect", i.Reference) {
+			return false, nil
+		}
+		return true, way.Once(ctx, n.Name, n.Addr, "image", "--load", "--reference", i.Reference)
 	}, nil
 }

@@ -88,10 +88,11 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 		return nil, nil, err
 	}
 	defer done()
-	swarm.Loads = "--ssh 'user@{addr}' beside --with-agents"
+	swarm.Loads = "--ssh 'user@{addr}' beside --with-agents brings it there, and so does `fairway deploy --load mesh`"
 	// The report is what standard output is for.
 	swarm.Say = func(line string) { _, _ = fmt.Fprintln(c.env.Stderr, c.fit(c.env.Stderr, line)) }
 	if ssh != nil {
+		swarm.Loads = "`fairway deploy --load mesh` brings it there"
 		if swarm.Load, err = loadBySSH(d, plan.Image); err != nil {
 			return nil, nil, err
 		}

@@ -187,7 +187,7 @@ func noAnswer(s *fact.Snapshot, service *fact.Service, h host, at netip.AddrPort
 		return unseen(h.name, fmt.Sprintf("not looked at: the managers have put no agent there (%s)", plainly(err)), "`fairway deploy` says more")
 	case deploy.NotLoaded(task.Err):
 		return unseen(h.name, "not looked at: its engine lacks the agents' image",
-			"`fairway deploy --load ssh` brings it there, and so does --with-agents with --ssh 'user@{addr}'; by hand: `fairway image -o - | ssh NODE docker load`")
+			"`fairway deploy --load mesh` or `fairway deploy --load ssh` brings it there, and so does --with-agents with --ssh 'user@{addr}'; by hand: `fairway image -o - | ssh NODE docker load`")
 	case task.State != "running":
 		return unseen(h.name, fmt.Sprintf("not looked at: its agent's task is %s: %s", task.State, cmp.Or(task.Err, task.Message)), "`fairway deploy` says more")
 	}

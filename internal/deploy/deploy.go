@@ -17,6 +17,8 @@ type Plan struct {
 	Options
 	// Image is loaded where it is missing and there is a way; nil for a site's own.
 	Image *Image
+	// Mesh brings the image to nodes that lack it through the routing mesh.
+	Mesh bool
 	// Rotate makes new keys for agents that are there.
 	Rotate bool
 }

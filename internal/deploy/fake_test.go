@@ -27,9 +27,11 @@ type fake struct {
 	mu      sync.Mutex
 	nodes   []swarm.Node
 	service *swarm.Service
-	secrets []swarm.Secret
-	image   bool
-	ids     int
+	// temporary are the other services, seen all that there ever were.
+	temporary, seen []*swarm.Service
+	secrets         []swarm.Secret
+	image           bool
+	ids             int
 	// tasks are the tasks of a node; nil: one that runs.
 	tasks func(node string, s *swarm.Service) []swarm.Task
 	// refuse answers a request itself; it reports whether it did.
@@ -108,20 +110,34 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		f.service = made
+		if made.Spec.Name == Service {
+			f.service = made
+		} else {
+			if made.Spec.EndpointSpec != nil {
+				made.Endpoint.Ports = []swarm.PortConfig{{TargetPort: servePort, PublishedPort: 30007}}
+			}
+			f.temporary, f.seen = append(f.temporary, made), append(f.seen, made)
+		}
 		w.WriteHeader(http.StatusCreated)
-		put(map[string]string{"ID": f.service.ID})
+		put(map[string]string{"ID": made.ID})
 	case strings.HasPrefix(op, "POST /services/"):
 		_ = json.NewDecoder(r.Body).Decode(&f.service.Spec)
 		put(struct{}{})
-	case strings.HasPrefix(op, "GET /services/") && f.service != nil:
+	case op == "GET /services":
+		put(f.temporary)
+	case strings.HasPrefix(op, "GET /services/") && f.called(name) != nil:
+		put(f.called(name))
+	case strings.HasPrefix(op, "GET /services/") && name == Service && f.service != nil:
 		put(f.service)
 	case strings.HasPrefix(op, "GET /services/"):
 		refuse(w, http.StatusNotFound, "service fairway-agent not found")
 	case strings.HasPrefix(op, "DELETE /services/"):
-		f.service = nil
+		if f.called(name) == nil {
+			f.service = nil
+		}
+		f.temporary = slices.DeleteFunc(f.temporary, func(x *swarm.Service) bool { return x.ID == name })
 	case op == "GET /tasks":
-		put(f.taskList())
+		put(f.taskList(filters(r)["service"]))
 	case op == "GET /containers/json":
 		put([]struct{}{})
 	case op == "POST /images/load":
@@ -137,11 +153,9 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 
 // secretList knows the filter by one label and its value.
 func (f *fake) secretList(r *http.Request) []swarm.Secret {
-	var filters map[string]map[string]bool
-	_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &filters)
 	out := []swarm.Secret{}
 	for _, x := range f.secrets {
-		for l := range filters["label"] {
+		for l := range filters(r)["label"] {
 			if k, v, _ := strings.Cut(l, "="); x.Spec.Labels[k] == v {
 				out = append(out, x)
 			}
@@ -150,8 +164,28 @@ func (f *fake) secretList(r *http.Request) []swarm.Secret {
 	return out
 }
 
-func (f *fake) taskList() []swarm.Task {
+func filters(r *http.Request) (out map[string]map[string]bool) {
+	_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &out)
+	return out
+}
+
+// called is a temporary service by name or ID.
+func (f *fake) called(name string) *swarm.Service {
+	for _, x := range f.temporary {
+		if x.ID == name || x.Spec.Name == name {
+			return x
+		}
+	}
+	return nil
+}
+
+func (f *fake) taskList(service map[string]bool) []swarm.Task {
 	out := []swarm.Task{}
+	for id := range service {
+		if x := f.called(id); x != nil {
+			return f.brought(x)
+		}
+	}
 	for _, n := range f.nodes {
 		switch {
 		case f.service == nil:
@@ -159,6 +193,26 @@ func (f *fake) taskList() []swarm.Task {
 			out = append(out, f.tasks(n.Description.Hostname, f.service)...)
 		default:
 			out = append(out, someTask(n.Description.Hostname, f.service, swarm.TaskStateRunning, ""))
+		}
+	}
+	return out
+}
+
+// brought are the tasks of a service that brings the image: they run where they
+// may, and those that take it have done so.
+func (f *fake) brought(s *swarm.Service) []swarm.Task {
+	out := []swarm.Task{}
+	for _, n := range f.nodes {
+		name, state, where := n.Description.Hostname, swarm.TaskStateComplete, s.Spec.TaskTemplate.Placement.Constraints
+		if s.Spec.Name == serveService {
+			state = swarm.TaskStateRunning
+		}
+		switch {
+		case slices.Contains(where, "node.id!="+n.ID), s.Spec.Name == serveService && !slices.Contains(where, "node.id=="+n.ID):
+		case f.tasks != nil:
+			out = append(out, f.tasks(name, s)...)
+		default:
+			out = append(out, someTask(name, s, state, ""))
 		}
 	}
 	return out
@@ -227,8 +281,8 @@ func (f *fake) empty(t *testing.T, s *Swarm) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.service != nil || len(f.secrets) > 0 {
-		t.Errorf("left in the Swarm: service %v, %d secrets", f.service != nil, len(f.secrets))
+	if f.service != nil || len(f.secrets) > 0 || len(f.temporary) > 0 {
+		t.Errorf("left in the Swarm: service %v, %d secrets, %d other services", f.service != nil, len(f.secrets), len(f.temporary))
 	}
 	if left := walk(t, s.Config); len(left) > 0 {
 		t.Errorf("left in the configuration folder: %v", left)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 
 	"fairway/internal/fact"
@@ -24,16 +25,67 @@ func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) {
 	if p.Image == nil {
 		return
 	}
+	var here, lack []NodeState
+	have := s.have(ctx, h, p)
+	for _, n := range nodes {
+		switch {
+		case n.State != Waiting:
+		case n.ID == h.node:
+			here = append(here, n)
+		case s.Load == nil && !p.Mesh:
+		case have[n.ID]:
+			s.sayf("the image is on %s already", n.Name)
+		default:
+			lack = append(lack, n)
+		}
+	}
+	s.loadAll(here, func(NodeState) (bool, error) { return p.Image.Load(ctx, s.API) })
+	switch {
+	case len(lack) == 0:
+	case p.Mesh:
+		if err := s.loadByMesh(ctx, h, p, nodes, lack); err != nil {
+			s.sayf("serving the image through the routing mesh: %s", fact.OneLine(err.Error()))
+		}
+	default:
+		s.loadAll(lack, func(n NodeState) (bool, error) {
+			did, err := s.Load(ctx, n)
+			if !did && err == nil {
+				s.sayf("the image is on %s already", n.Name)
+			}
+			return did, err
+		})
+	}
+}
+
+// have are the nodes whose agent runs with the plan's image, by ID. Where the
+// managers do not tell, an image is loaded again, which does no harm.
+func (s *Swarm) have(ctx context.Context, h *held, p Plan) map[string]bool {
+	out := map[string]bool{}
+	if h.service == nil {
+		return out
+	}
+	tasks, err := s.tasks(ctx, h.service.ID)
+	if err != nil {
+		return out
+	}
+	for _, t := range tasks {
+		if t.Status.State == swarm.TaskStateRunning && t.Spec.ContainerSpec != nil && t.Spec.ContainerSpec.Image == p.Options.Image {
+			out[t.NodeID] = true
+		}
+	}
+	return out
+}
+
+// loadAll loads the image on several nodes. one reports whether it did; false
+// without error: it was there.
+func (s *Swarm) loadAll(nodes []NodeState, one func(NodeState) (bool, error)) {
 	var all sync.WaitGroup
 	places := make(chan struct{}, atOnce)
 	for _, n := range nodes {
-		if n.State != Waiting || n.ID != h.node && s.Load == nil {
-			continue
-		}
 		all.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			done, err := s.loadOne(ctx, h, p, n)
+			done, err := one(n)
 			switch {
 			case err != nil:
 				s.sayf("loading the image on %s: %s", n.Name, fact.OneLine(err.Error()))
@@ -43,14 +95,6 @@ func (s *Swarm) load(ctx context.Context, h *held, p Plan, nodes []NodeState) {
 		})
 	}
 	all.Wait()
-}
-
-// loadOne reports whether it loaded the image; false without error: it was there.
-func (s *Swarm) loadOne(ctx context.Context, h *held, p Plan, n NodeState) (bool, error) {
-	if n.ID == h.node {
-		return p.Image.Load(ctx, s.API)
-	}
-	return true, s.Load(ctx, n)
 }
 
 // Load puts the image into an engine. It reports false when it was there.

@@ -26,7 +26,14 @@ func (s *Swarm) Remove(ctx context.Context) error {
 }
 
 func (s *Swarm) remove(ctx context.Context, h *held) error {
-	did := false
+	left, err := s.dropTemporary(ctx)
+	for _, name := range left {
+		s.sayf("removed the service %s, which an earlier deployment has left", name)
+	}
+	if err != nil {
+		return err
+	}
+	did := len(left) > 0
 	if h.service != nil {
 		did = true
 		if err := s.removeService(ctx, h); err != nil {
@@ -119,7 +126,7 @@ func (s *Swarm) remaining(ctx context.Context, h *held) (down []NodeState, busy 
 	if err != nil {
 		return nil, nil, err
 	}
-	tasks, err := s.tasks(ctx, h.service)
+	tasks, err := s.tasks(ctx, h.service.ID)
 	if err != nil && !gone(err) && !strings.Contains(err.Error(), "not found") {
 		return nil, nil, err
 	}

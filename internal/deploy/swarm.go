@@ -33,9 +33,11 @@ type Swarm struct {
 	// Greet says hello to the agent of a node with the operator's keys; it does
 	// not wait long. nil: a running task is enough.
 	Greet func(context.Context, NodeState, *Keys) error
-	// Load puts the image into the engine of a node other than API's; nil: no way.
-	Load func(context.Context, NodeState) error
-	// Loads is what an operator types to have a Load; empty: nothing.
+	// Load puts the image into the engine of a node other than API's; false without
+	// error: it was there. nil: no way.
+	Load func(context.Context, NodeState) (bool, error)
+	// Loads says what an operator types to have the image brought to the nodes that
+	// lack it in another way than this time, in half a sentence; empty: nothing.
 	Loads string
 	// Login is a registry's login as an engine takes it along with a service
 	// (X-Registry-Auth); empty: none, and one that was given before stays.

@@ -74,7 +74,7 @@ func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := w.tasks(ctx, w.held.service)
+	tasks, err := w.tasks(ctx, w.held.service.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (w *watcher) once(ctx context.Context) ([]NodeState, error) {
 	return nodes, nil
 }
 
-// tasks lists all tasks of the service.
-func (s *Swarm) tasks(ctx context.Context, service *swarm.Service) ([]swarm.Task, error) {
+// tasks lists all tasks of a service by its ID.
+func (s *Swarm) tasks(ctx context.Context, service string) ([]swarm.Task, error) {
 	bounded, cancel := s.limited(ctx)
 	defer cancel()
-	res, err := s.API.TaskList(bounded, client.TaskListOptions{Filters: make(client.Filters).Add("service", service.ID)})
+	res, err := s.API.TaskList(bounded, client.TaskListOptions{Filters: make(client.Filters).Add("service", service)})
 	if err != nil {
 		return nil, trouble("list the agents' tasks", err)
 	}
@@ -179,8 +179,8 @@ func (s *Swarm) sayMissing(nodes []NodeState) {
 		return
 	}
 	by := ""
-	if s.Load == nil && s.Loads != "" {
-		by = s.Loads + " brings it there;\nor "
+	if s.Loads != "" {
+		by = s.Loads + ";\nor "
 	}
 	to := lack[0].Name
 	if lack[0].Addr.IsValid() {
@@ -212,19 +212,25 @@ func (w *watcher) askWhy(n *NodeState) {
 	if n.State != Failed && (n.State != Waiting || n.task.Status.State != swarm.TaskStateFailed) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	logs, err := w.API.TaskLogs(ctx, n.task.ID, client.TaskLogsOptions{ShowStderr: true, Tail: "5"})
-	if err != nil {
-		return // the exit code will have to do
-	}
-	defer logs.Close()
-	if last := lastLine(logs); last != "" {
-		n.Why = strings.TrimPrefix(last, "fairway: ")
+	if last := w.lastWords(n.task.ID); last != "" {
+		n.Why = last
 	}
 	if strings.Contains(n.Why, "address already in use") {
 		n.Do = "give all agents another port with --port, or free that one there"
 	}
+}
+
+// lastWords are the last ones of a task's program; empty: the exit code will have
+// to do.
+func (s *Swarm) lastWords(task string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	logs, err := s.API.TaskLogs(ctx, task, client.TaskLogsOptions{ShowStderr: true, Tail: "5"})
+	if err != nil {
+		return ""
+	}
+	defer logs.Close()
+	return strings.TrimPrefix(lastLine(logs), "fairway: ")
 }
 
 // lastLine is the last line of a log, of those that an agent says itself if there

@@ -55,14 +55,22 @@ func (s *SSH) Node(ctx context.Context, host string, addr netip.Addr) (Node, err
 // arrive puts the program on a node and returns how to log in there and where the
 // program is.
 func (s *SSH) arrive(ctx context.Context, host string, addr netip.Addr) (target, file string, err error) {
-	target = strings.NewReplacer("{addr}", addr.String(), "{host}", host).Replace(s.Target)
-	if target == "" || strings.HasPrefix(target, "-") || strings.ContainsAny(target, shellMeans) {
-		return "", "", fmt.Errorf("log in to %s: %q is no ssh target: write user@{addr}", host, target)
+	if target, err = s.target(host, addr); err != nil {
+		return "", "", err
 	}
 	if file, err = s.copy(ctx, target); err != nil {
 		return "", "", fmt.Errorf("log in to %s by ssh as %s: %w", host, target, err)
 	}
 	return target, file, nil
+}
+
+// target is what to log in to for a node.
+func (s *SSH) target(host string, addr netip.Addr) (string, error) {
+	target := strings.NewReplacer("{addr}", addr.String(), "{host}", host).Replace(s.Target)
+	if target == "" || strings.HasPrefix(target, "-") || strings.ContainsAny(target, shellMeans) {
+		return "", fmt.Errorf("log in to %s: %q is no ssh target: write user@{addr}", host, target)
+	}
+	return target, nil
 }
 
 // shellMeans are characters that mean something to a shell.
@@ -140,10 +148,8 @@ func (s *SSH) script(file, args string) string {
 // Once runs the program on a node with other arguments than an agent's, until it
 // ends. The error is the last line that it wrote to its standard error.
 func (s *SSH) Once(ctx context.Context, host string, addr netip.Addr, args ...string) error {
-	for _, a := range args {
-		if a == "" || strings.ContainsAny(a, shellMeans+"*?[]()!#~{}") {
-			return fmt.Errorf("run fairway on %s: %q would have to be quoted", host, a)
-		}
+	if bad := unquoted(args); bad != nil {
+		return fmt.Errorf("run fairway on %s: %w", host, bad)
 	}
 	target, file, err := s.arrive(ctx, host, addr)
 	if err != nil {
@@ -159,6 +165,33 @@ func (s *SSH) Once(ctx context.Context, host string, addr netip.Addr, args ...st
 		return fmt.Errorf("run fairway on %s by ssh as %s: %w", host, target, errs.because(err))
 	}
 	return nil
+}
+
+// unquoted refuses arguments that a shell would take for something else.
+func unquoted(args []string) error {
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, shellMeans+"*?[]()!#~{}") {
+			return fmt.Errorf("%q would have to be quoted", a)
+		}
+	}
+	return nil
+}
+
+// Tells runs a program that a node has already, for a question that it answers by
+// its exit code. false: no, or nobody knows: nothing is copied there, and whoever
+// needs more logs in and hears why not.
+func (s *SSH) Tells(ctx context.Context, host string, addr netip.Addr, args ...string) bool {
+	target, err := s.target(host, addr)
+	if err != nil || unquoted(args) != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(s.patience(), 10*time.Second))
+	defer cancel()
+	sudo := ""
+	if s.Sudo {
+		sudo = "sudo -n "
+	}
+	return s.command(ctx, target, sudo+strings.Join(args, " ")+" >/dev/null 2>&1").Run() == nil
 }
 
 // forget removes a copy that is not used.

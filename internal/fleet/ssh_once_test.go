@@ -60,3 +60,21 @@ func TestSSHStoppedHalfWayLeavesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestSSHAsksWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	s := &SSH{Target: "ops@{addr}", Client: client(t, last)}
+	addr := netip.MustParseAddr("10.77.0.12")
+	for args, want := range map[string]bool{"test -d " + dir: true, "test -f " + dir: false, "no-such-program": false, "true ;": false} {
+		if got := s.Tells(t.Context(), "n2", addr, strings.Fields(args)...); got != want {
+			t.Errorf("%s: %v", args, got)
+		}
+	}
+	if (&SSH{Target: "-oProxyCommand=x", Client: s.Client}).Tells(t.Context(), "n2", addr, "true") {
+		t.Error("a target that is an option was logged in to")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 0 {
+		t.Errorf("left there: %v", left)
+	}
+}
