@@ -9,6 +9,7 @@ func All() []*Check {
 		TaskNotRunning,
 		AvailabilityOrPlacement,
 		GhostTasks,
+		IngressNetworkUnusable,
 		IngressBetween,
 		NetworkNotShared,
 		SwarmNetworkLazyInstantiation,

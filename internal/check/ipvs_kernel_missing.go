@@ -85,8 +85,10 @@ func (in *In) balanced(s *fact.Service) (uses []string) {
 			uses = append(uses, fmt.Sprintf("%s has the virtual IP %s on %s", s.Name, v.Addr.Addr(), in.NetworkName(v.Network)))
 		}
 	}
+	apart := in.Question.From != "" && len(in.Scope.Networks) == 0 && len(in.Scope.Mesh) == 0
 	for _, p := range s.Ports {
-		if p.Mode == "ingress" && p.Published != 0 {
+		// Between two that share no network, a published port is not in question.
+		if p.Mode == "ingress" && p.Published != 0 && !apart {
 			uses = append(uses, fmt.Sprintf("%s publishes port %d through the routing mesh", s.Name, p.Published))
 		}
 	}

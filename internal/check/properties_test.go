@@ -142,7 +142,6 @@ func TestOrderOfHealthy(t *testing.T) {
 var later = []string{"encrypted-mtu", "host-starvation", "neigh-table-overflow",
 	"app-firewall-inside", "conntrack-full", "dns-resolver-nat-missing", "dsr-misconfiguration",
 	"fwmark-rule-missing-or-conflicting", "ingress-ipv6-blackhole",
-	"ingress-network-unusable",
 	"iptables-backend-split", "ipvs-conn-reuse-delay", "ipvs-dest-missing", "ipvs-dest-stale", "ipvs-idle-timeout-900",
 	"ipvs-snat-or-vs-conntrack-missing", "ipvs-udp-sticky-blackhole", "ipvs-weight-stuck", "lb-endpoint-unreachable", "lb-sandbox-missing",
 	"vip-disagreement"}
