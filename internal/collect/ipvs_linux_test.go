@@ -2,12 +2,16 @@ package collect
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"testing"
 	"testing/fstest"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"fairway/internal/collect/ipvs"
 	"fairway/internal/fact"
 )
 
@@ -51,5 +55,19 @@ func TestIPVSWithoutASocket(t *testing.T) {
 func TestNoIPVSIsNotAskedFor(t *testing.T) {
 	if family, err := balancing(fstest.MapFS{}); family != 0 || err != nil {
 		t.Errorf("family %d, %v", family, err)
+	}
+}
+
+// TestSilenceOfTheBalancerIsATimeout, and refusal a matter of permission.
+func TestSilenceOfTheBalancerIsATimeout(t *testing.T) {
+	for err, want := range map[error]fact.Class{
+		&netlink.OpError{Op: "receive", Err: os.ErrDeadlineExceeded}: fact.ClassTimeout,
+		&netlink.OpError{Op: "receive", Err: unix.EPERM}:             fact.ClassPermission,
+		ipvs.ErrAnswer:                   fact.ClassGarbled,
+		torn(ipvs.ErrTorn, ipvs.ErrTorn): fact.ClassInterrupted,
+	} {
+		if got := classOf(fmt.Errorf("read IPVS of lb: %w", err)); got != want {
+			t.Errorf("%v is %s, want %s", err, got, want)
+		}
 	}
 }

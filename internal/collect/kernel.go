@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path"
 	"syscall"
 
@@ -86,7 +87,7 @@ func classOf(err error) fact.Class {
 	switch {
 	case errors.Is(err, errStumbled):
 		return fact.ClassBug
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EAGAIN):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EAGAIN):
 		return fact.ClassTimeout
 	case errors.Is(err, context.Canceled), errors.Is(err, errTorn):
 		return fact.ClassInterrupted
