@@ -82,9 +82,17 @@ func All() []*Check {
 		IngressForwardDropped,
 
 		// The load balancer, in lb_ namespaces and in the ingress sandbox.
+		LBSandboxMissing,
+		LBEndpointUnreachable,
+		VIPDisagreement,
 		LBVIPNotProgrammed,
 		IngressMarkMissing,
-		// (lb-sandbox-missing lb-endpoint-unreachable lb-vip-not-programmed vip-disagreement ingress-mark-or-lb-missing fwmark-rule-missing-or-conflicting ipvs-*  dsr-misconfiguration)
+		FWMarkRule,
+		IPVSDestMissing,
+		IPVSDestStale,
+		IPVSWeightStuck,
+		IPVSSNATMissing,
+		DSRMisconfiguration,
 
 		// Rules inside the task.
 		IngressRedirectMissing,

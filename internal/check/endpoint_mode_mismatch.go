@@ -24,7 +24,7 @@ var EndpointModeMismatch = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindDNS},
 	Side:    FromSide,
-	Because: []string{"dns-resolver-dead"},
+	Because: []string{"dns-resolver-dead", "vip-disagreement"},
 	Claims:  anyFailure,
 	Run:     endpointMode,
 }

@@ -21,8 +21,12 @@ func closed(s *fact.Snapshot, i int, o fact.Outcome) {
 
 // saved replaces a table of node i's host by what iptables-save would print.
 func saved(s *fact.Snapshot, i int, f func(text string) string, table string) {
-	host := facttest.NodeOf(s, i).Kernel.Host()
-	t := host.Netfilter.Table(fact.Legacy, "ip", table)
+	rewritten(facttest.NodeOf(s, i).Kernel.Host(), table, f)
+}
+
+// rewritten does so in any namespace.
+func rewritten(ns *fact.NetNS, table string, f func(text string) string) {
+	t := ns.Netfilter.Table(fact.Legacy, "ip", table)
 	var b strings.Builder
 	b.WriteString("*" + table + "\n")
 	for _, c := range t.Chains {

@@ -45,6 +45,9 @@ func overlayPort(in *In) []Finding {
 			}
 		}
 		for _, p := range in.ports(o.Node, o.Net, o.NS) {
+			if p.Kind == "link" {
+				continue // a balancer's: lb-endpoint-unreachable has it
+			}
 			if t := o.portTroubles(in, &p, bridged); len(t) > 0 {
 				f := in.troubled(&o, p.Subject, t)
 				f.Probed = in.failedWith(p.Task)

@@ -140,11 +140,11 @@ func TestOrderOfHealthy(t *testing.T) {
 // later are root causes whose checks come with later issues; Because may name
 // them already.
 var later = []string{"encrypted-mtu", "host-starvation", "neigh-table-overflow",
-	"app-firewall-inside", "conntrack-full", "dns-resolver-nat-missing", "dsr-misconfiguration",
-	"fwmark-rule-missing-or-conflicting", "ingress-ipv6-blackhole",
-	"iptables-backend-split", "ipvs-conn-reuse-delay", "ipvs-dest-missing", "ipvs-dest-stale", "ipvs-idle-timeout-900",
-	"ipvs-snat-or-vs-conntrack-missing", "ipvs-udp-sticky-blackhole", "ipvs-weight-stuck", "lb-endpoint-unreachable", "lb-sandbox-missing",
-	"vip-disagreement"}
+	"app-firewall-inside", "conntrack-full", "dns-resolver-nat-missing",
+	"ingress-ipv6-blackhole",
+	"iptables-backend-split", "ipvs-conn-reuse-delay", "ipvs-idle-timeout-900",
+	"ipvs-udp-sticky-blackhole",
+}
 
 func TestRegistry(t *testing.T) {
 	known := slices.Clone(later)
