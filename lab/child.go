@@ -136,7 +136,7 @@ func mountInside(s nodeSpec, root string) error {
 		ms = append(ms, nodeMount{from: share, to: at("lab/share"), flags: unix.MS_BIND})
 	}
 	if _, err := os.Stat("/lib/modules"); err == nil { // so that the engine can ask for vxlan and the like
-		ms = append(ms, nodeMount{from: "/lib/modules", to: at("lib/modules"), flags: unix.MS_BIND})
+		ms = append(ms, nodeMount{from: "/lib/modules", to: at("lib/modules"), flags: unix.MS_BIND | unix.MS_REC})
 	}
 	return mountAll(ms)
 }

@@ -85,11 +85,11 @@ func runInside(file string) error {
 	return err
 }
 
-// patience is how much longer than on the machine's own kernel a wait may take inside, where a fork alone takes up to a
-// second.
+// patience is how much longer than on the machine's own kernel a wait may take inside, where there is one processor, which
+// others use as well.
 func (l *Lab) patience() time.Duration {
 	if InUML() {
-		return 6
+		return 3
 	}
 	return 1
 }
