@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"fairway/internal/fact"
 )
 
-// tries is how often a node may fail to take the image: the first time its part
-// of the routing mesh may not know of the port yet.
-const tries = 3
+// tries is how often a node may fail to take the image, which is every 2 s but the
+// first time: its part of the routing mesh may not know of the port yet.
+const tries = 5
 
 // loadByMesh brings the image to the nodes that lack it through the Swarm itself:
 // one service hands it out on a port of the routing mesh, which every node
@@ -146,7 +147,10 @@ func (s *Swarm) published(ctx context.Context, name string) (uint32, error) {
 func (s *Swarm) taken(ctx context.Context, id string, lack []NodeState) error {
 	limit, cancel := context.WithTimeout(ctx, s.wait())
 	defer cancel()
-	left, last := slices.Clone(lack), map[string]string{}
+	left, seen := slices.Clone(lack), map[string]*taking{}
+	for _, n := range lack {
+		seen[n.ID] = &taking{failed: map[string]swarm.Task{}}
+	}
 	for len(left) > 0 {
 		tasks, err := s.tasks(limit, id)
 		switch {
@@ -154,41 +158,47 @@ func (s *Swarm) taken(ctx context.Context, id string, lack []NodeState) error {
 			return trouble("wait for the nodes to take the image", ctx.Err())
 		case limit.Err() != nil:
 			for _, n := range left {
-				s.sayf("loading the image on %s: it did not come through the routing mesh within %v, which may be what is broken (%s)", n.Name, s.wait(), last[n.ID])
+				s.sayf("loading the image on %s: it did not come through the routing mesh within %v, which may be what is broken (%s)", n.Name, s.wait(), seen[n.ID].last)
 			}
 			return nil
 		case err != nil:
 			return err
 		}
 		left = slices.DeleteFunc(left, func(n NodeState) bool {
-			return s.settles(n, slices.DeleteFunc(slices.Clone(tasks), func(t swarm.Task) bool { return t.NodeID != n.ID }), last)
+			return s.settles(n, slices.DeleteFunc(slices.Clone(tasks), func(t swarm.Task) bool { return t.NodeID != n.ID }), seen[n.ID])
 		})
 		rest(limit)
 	}
 	return nil
 }
 
-// settles says what became of the image on a node once that is clear; last keeps
-// how far it is until then.
-func (s *Swarm) settles(n NodeState, tasks []swarm.Task, last map[string]string) bool {
-	var failed []swarm.Task
+// taking is what is known of a node that is to take the image.
+type taking struct {
+	// failed are the tasks that failed, by ID: managers forget old ones.
+	failed map[string]swarm.Task
+	// last is how far it was at last.
+	last string
+}
+
+// settles says what became of the image on a node once that is clear.
+func (s *Swarm) settles(n NodeState, tasks []swarm.Task, k *taking) bool {
 	for _, t := range tasks {
 		switch t.Status.State {
 		case swarm.TaskStateComplete:
 			s.sayf("loaded the image on %s", n.Name)
 			return true
 		case swarm.TaskStateFailed, swarm.TaskStateRejected:
-			failed = append(failed, t)
+			k.failed[t.ID] = t
 		}
 	}
-	last[n.ID] = "no task yet"
+	k.last = "no task yet"
 	if t := newest(tasks); t != nil {
-		last[n.ID] = preparing(*t)
+		k.last = preparing(*t)
 	}
-	if len(failed) < tries {
+	if len(k.failed) < tries {
 		return false
 	}
-	t := newest(failed)
+	t := newest(slices.Collect(maps.Values(k.failed)))
 	if noImage(t.Status.Err) {
 		s.sayf("loading the image on %s: it does not come through the routing mesh, which may be what is broken (%s)", n.Name, fact.OneLine(t.Status.Err))
 	} else {

@@ -47,7 +47,7 @@ func (p Plan) takeSpec(h *held, digest string, port uint32, except []string) swa
 	c.User = "0:0"
 	c.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: engineSocket, Target: engineSocket, ReadOnly: true,
 		BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}}}
-	delay, attempts := again, uint64(tries)
+	delay, attempts := again, uint64(4*tries) // nobody is left to wait for more
 	spec := p.temporary(takeService, c)
 	spec.Mode = swarm.ServiceMode{Global: &swarm.GlobalService{}}
 	spec.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: swarm.RestartPolicyConditionOnFailure, Delay: &delay, MaxAttempts: &attempts}

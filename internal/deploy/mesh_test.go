@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -88,7 +89,13 @@ func TestMeshTrouble(t *testing.T) {
 			if s.Spec.Name != service || node == "n2" {
 				return []swarm.Task{someTask(node, s, map[bool]swarm.TaskState{true: swarm.TaskStateComplete, false: swarm.TaskStateRunning}[s.Spec.Name == takeService], "")}
 			}
-			return slices.Repeat([]swarm.Task{someTask(node, s, state, why)}, n)
+			var out []swarm.Task
+			for i := range n {
+				t := someTask(node, s, state, why)
+				t.ID += fmt.Sprint(i)
+				out = append(out, t)
+			}
+			return out
 		}
 	}
 	const noImage = "No such image: 127.0.0.1:30007/fairway:v1-0@sha256:ab"
@@ -97,9 +104,9 @@ func TestMeshTrouble(t *testing.T) {
 		change func(*fake)
 		says   string
 	}{
-		"the mesh is broken":     {on(takeService, swarm.TaskStateRejected, noImage, 3), nil, "loaded the image on n2\nloading the image on n3: it does not come through the routing mesh, which may be what is broken (" + noImage + ")\n"},
+		"the mesh is broken":     {on(takeService, swarm.TaskStateRejected, noImage, tries), nil, "loaded the image on n2\nloading the image on n3: it does not come through the routing mesh, which may be what is broken (" + noImage + ")\n"},
 		"the mesh swallows":      {on(takeService, swarm.TaskStatePreparing, "", 1), nil, "loading the image on n3: it did not come through the routing mesh within 1s, which may be what is broken (preparing)\n"},
-		"it cannot be named":     {on(takeService, swarm.TaskStateFailed, "task: non-zero exit (1)", 3), nil, "loading the image on n3: failed: task: non-zero exit (1)\n"},
+		"it cannot be named":     {on(takeService, swarm.TaskStateFailed, "task: non-zero exit (1)", tries), nil, "loading the image on n3: failed: task: non-zero exit (1)\n"},
 		"it cannot be served":    {on(serveService, swarm.TaskStateRejected, "no space left", 1), nil, "serving the image through the routing mesh: start the service fairway-image: rejected: no space left\n"},
 		"it is not served":       {on(serveService, swarm.TaskStatePending, "no suitable node", 1), nil, "serving the image through the routing mesh: start the service fairway-image: not within 1s (pending: no suitable node)\n"},
 		"this manager is paused": {nil, func(f *fake) { f.nodes[0].Spec.Availability = swarm.NodeAvailabilityPause }, "serving the image through the routing mesh: n1 cannot hand it out, paused: global services do not start there: deploy from another manager\n"},
