@@ -12,15 +12,23 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Settle waits for a control plane that is whole, is [Lab.Converge], and then waits until every node resolves every service that its tasks can see to all of its
-// running tasks: names arrive by gossip, a little after the managers say running.
+// Settle waits for a control plane that is whole, is [Lab.Converge], and then waits until every node resolves every service
+// that its tasks can see to all of its running tasks: names arrive by gossip, a little after the managers say running.
 func (l *Lab) Settle(ctx context.Context, limit time.Duration) error {
 	if err := l.led(ctx, limit); err != nil {
 		return err
 	}
-	if err := l.Converge(ctx, limit); err != nil {
-		return err
-	}
+	return poll(ctx, limit, "names to be known everywhere", func() (bool, error) {
+		if err := l.Converge(ctx, limit); err != nil {
+			return false, err
+		}
+		err := l.settleNames(ctx)
+		return err == nil, err
+	})
+}
+
+// settleNames waits a while for names; a task that was running may be replaced meanwhile, and then its namespace is gone.
+func (l *Lab) settleNames(ctx context.Context) error {
 	tasks, err := l.Tasks(ctx)
 	if err != nil {
 		return err
@@ -45,7 +53,7 @@ func (l *Lab) Settle(ctx context.Context, limit time.Duration) error {
 			if node.network != service.network {
 				continue
 			}
-			if err := l.settleName(ctx, limit, t, service.name, want); err != nil {
+			if err := l.settleName(ctx, 10*time.Second, t, service.name, want); err != nil {
 				return err
 			}
 		}
