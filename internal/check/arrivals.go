@@ -85,6 +85,9 @@ func (in *In) portFails(node fact.NodeID, p *expect.Published, st fact.Stage) bo
 func (a *arrival) tool() string { return iptablesOf(a.Host, a.Rules.Backend) }
 
 func iptablesOf(ns *fact.NetNS, b fact.Backend) string {
+	if ns.Netfilter == nil {
+		return "iptables"
+	}
 	both := map[fact.Backend]bool{}
 	for _, t := range ns.Netfilter.Tables {
 		if t.Family == "ip" {

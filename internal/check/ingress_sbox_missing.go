@@ -35,6 +35,10 @@ func ingressSandbox(in *In) []Finding {
 		if !in.Can(n, "ingress_sbox", fact.KindLinks) || !in.Can(n, "host", fact.KindLinks) {
 			continue
 		}
+		if n.Kernel.Host() == nil {
+			in.Blind("%s: its own namespace was not found", n.Name)
+			continue
+		}
 		got, relief := in.legs(n, net)
 		if got == "" {
 			continue

@@ -105,6 +105,9 @@ func leads(t *fact.RuleTable, from string) bool {
 // nf_tables when both or none have.
 func EngineBackend(host *fact.NetNS) fact.Backend {
 	best, most := fact.NFTables, 0
+	if host.Netfilter == nil {
+		return best
+	}
 	for i := range host.Netfilter.Tables {
 		t := &host.Netfilter.Tables[i]
 		if t.Family != "ip" {
