@@ -106,7 +106,28 @@ func iptablesOf(ns *fact.NetNS, b fact.Backend) string {
 // dnat is the rule of a published port as the engine writes it.
 func (a *arrival) dnat() string {
 	p := a.Port.Port
-	return fmt.Sprintf("-p %s -m %s --dport %d -j DNAT --to-destination %s", p.Proto, p.Proto, p.Published, netip.AddrPortFrom(a.Sandbox, p.Published))
+	s := fmt.Sprintf("-p %s -m %s --dport %d -j DNAT --to-destination %s", p.Proto, p.Proto, p.Published, netip.AddrPortFrom(a.Sandbox, p.Published))
+	if a.Rules.Bridged {
+		return "! -i " + expect.GatewayBridge + " " + s
+	}
+	return s
+}
+
+// accepts are the rules of filter that let a published port's packets pass, as
+// the engine writes them.
+func (a *arrival) accepts() []string {
+	p := a.Port.Port
+	if a.Rules.Bridged {
+		return []string{fmt.Sprintf("-d %s/32 ! -i %s -o %s -p %s -m %s --dport %d -j ACCEPT", a.Sandbox, expect.GatewayBridge, expect.GatewayBridge, p.Proto, p.Proto, p.Published)}
+	}
+	return []string{fmt.Sprintf("-p %s -m %s --dport %d -j ACCEPT", p.Proto, p.Proto, p.Published),
+		fmt.Sprintf("-p %s -m %s --sport %d -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", p.Proto, p.Proto, p.Published)}
+}
+
+// led: whatever the rules are called, they lead a new connection to the sandbox
+// and its answer back.
+func (a *arrival) led() bool {
+	return a.Translated && a.Pre.Packet.Dst == a.Sandbox && a.Forward.Fate == expect.Accepted && a.Back.Fate == expect.Accepted
 }
 
 // shown is a rule with its counter, as evidence.

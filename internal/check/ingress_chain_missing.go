@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -39,8 +40,8 @@ func ingressChain(in *In) []Finding {
 			continue
 		}
 		f := a.finding(in, fmt.Sprintf("%s has lost rules of the routing mesh (%s): nothing it publishes is led to the tasks", a.Node.Name, strings.Join(missing, ", ")))
-		f.Evidence = []Evidence{{Where: a.Node.Name + ": packet rules of the host", Want: "DOCKER-INGRESS in nat and filter, and the jumps to it", Got: "missing: " + strings.Join(missing, ", ")}}
-		f.Confirm = fmt.Sprintf("on %s: %s -t nat -S DOCKER-INGRESS; %s -S DOCKER-INGRESS", a.Node.Name, a.tool(), a.tool())
+		f.Evidence = []Evidence{{Where: a.Node.Name + ": packet rules of the host", Want: a.Rules.Chain + " in nat and filter, and the jumps to it", Got: "missing: " + strings.Join(missing, ", ")}}
+		f.Confirm = fmt.Sprintf("on %s: %s -t nat -S; %s -S", a.Node.Name, a.tool(), a.tool())
 		f.Relief, f.Impact = fmt.Sprintf("on %s: %s", a.Node.Name, strings.Join(relief, "\non "+a.Node.Name+": ")), ImpactNone
 		byNode[a.Node.Name] = &f
 		out = append(out, &f)
@@ -52,45 +53,46 @@ func ingressChain(in *In) []Finding {
 	return list
 }
 
-// lost names what is missing, and the commands that put it back. A chain whose
-// rules are all gone, its final RETURN too, was flushed: that is no lost port.
+// lost names what is missing, and the commands that put it back. A chain
+// DOCKER-INGRESS whose rules are all gone, its final RETURN too, was flushed: that
+// is no lost port.
 func (a *arrival) lost() (missing, relief []string) {
 	r, t := &a.Rules, a.tool()
-	gone := func(c *fact.Chain) bool { return c == nil || len(c.Rules) == 0 }
-	p := a.Port.Port
+	if r.Foreign || a.led() && (r.Output || r.Bridged) {
+		return nil, nil
+	}
+	gone := func(c *fact.Chain) bool { return c == nil || len(c.Rules) == 0 && !r.Bridged }
+	lack := func(what string, commands ...string) {
+		missing, relief = append(missing, what), append(relief, commands...)
+	}
 	if gone(r.NAT) {
-		missing = append(missing, "DOCKER-INGRESS in nat")
-		if r.NAT == nil {
-			relief = append(relief, t+" -t nat -N DOCKER-INGRESS")
-		}
-		relief = append(relief, t+" -t nat -A DOCKER-INGRESS "+a.dnat(), t+" -t nat -A DOCKER-INGRESS -j RETURN")
+		lack(r.Chain+" in nat", made(r.NAT, t+" -t nat -N "+r.Chain, t+" -t nat -A "+r.Chain+" "+a.dnat(), t+" -t nat -A "+r.Chain+" -j RETURN")...)
 	}
 	if gone(r.Filter) {
-		missing = append(missing, "DOCKER-INGRESS in filter")
-		if r.Filter == nil {
-			relief = append(relief, t+" -N DOCKER-INGRESS")
+		commands := []string{t + " -N " + r.Chain}
+		for _, rule := range a.accepts() {
+			commands = append(commands, t+" -A "+r.Chain+" "+rule)
 		}
-		relief = append(relief, fmt.Sprintf("%s -A DOCKER-INGRESS -p %s -m %s --dport %d -j ACCEPT", t, p.Proto, p.Proto, p.Published),
-			fmt.Sprintf("%s -A DOCKER-INGRESS -p %s -m %s --sport %d -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", t, p.Proto, p.Proto, p.Published),
-			t+" -A DOCKER-INGRESS -j RETURN")
+		lack(r.Chain+" in filter", made(r.Filter, append(commands, t+" -A "+r.Chain+" -j RETURN")...)...)
 	}
 	if !r.Prerouting {
-		missing = append(missing, "the jump from PREROUTING")
-		relief = append(relief, t+" -t nat -I PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-INGRESS")
+		lack("the jump from PREROUTING", t+" -t nat -I PREROUTING -m addrtype --dst-type LOCAL -j "+r.Chain)
 	}
 	if !r.Output {
-		missing = append(missing, "the jump from OUTPUT")
-		relief = append(relief, t+" -t nat -I OUTPUT -m addrtype --dst-type LOCAL -j DOCKER-INGRESS")
+		lack("the jump from OUTPUT", t+" -t nat -I OUTPUT -m addrtype --dst-type LOCAL -j "+r.Chain)
 	}
 	if !r.Forward {
-		missing = append(missing, "the jump from "+a.forwardChain())
-		at := " 2"
-		if a.forwardChain() == "DOCKER-FORWARD" {
-			at = ""
-		}
-		relief = append(relief, fmt.Sprintf("%s -I %s%s -j DOCKER-INGRESS", t, a.forwardChain(), at))
+		lack("the jump from "+a.forwardChain(), fmt.Sprintf("%s -I %s -j %s", t, a.forwardPlace(), r.Chain))
 	}
 	return missing, relief
+}
+
+// made leaves the making of a chain out that is there.
+func made(c *fact.Chain, commands ...string) []string {
+	if c != nil {
+		return commands[1:]
+	}
+	return commands
 }
 
 // forwardChain is where this host's engine puts the jump: DOCKER-FORWARD since 28.0.1.
@@ -99,4 +101,17 @@ func (a *arrival) forwardChain() string {
 		return "DOCKER-FORWARD"
 	}
 	return "FORWARD"
+}
+
+// forwardPlace is where in it: below DOCKER-USER in FORWARD, which the operator's
+// own rules come first in.
+func (a *arrival) forwardPlace() string {
+	switch c := a.forwardChain(); {
+	case a.Rules.Bridged:
+		return "DOCKER-BRIDGE -o " + expect.GatewayBridge
+	case c == "FORWARD":
+		return "FORWARD 2"
+	default:
+		return c
+	}
 }

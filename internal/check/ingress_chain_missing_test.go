@@ -16,7 +16,7 @@ func TestIngressChainMissing(t *testing.T) {
 		}), "ingress-chain-missing", "-I PREROUTING")
 	})
 	t.Run("forward jump gone", func(t *testing.T) {
-		portFault(t, onNode2(func(s *fact.Snapshot) { saved(s, 2, without("-A FORWARD -j DOCKER-INGRESS"), "filter") }), "ingress-chain-missing", "-I FORWARD")
+		portFault(t, onNode2(func(s *fact.Snapshot) { saved(s, 2, without("-A FORWARD -j DOCKER-INGRESS"), "filter"); strict(s, 2) }), "ingress-chain-missing", "-I FORWARD")
 	})
 	t.Run("unread", func(t *testing.T) { portUnknown(t, withoutRules(), "ingress-chain-missing", "operation not permitted") })
 }

@@ -44,7 +44,7 @@ func ingressDNATTarget(in *In) []Finding {
 		f := a.finding(in, fmt.Sprintf("%s leads port %d/%s of %s to %s:%d, and its ingress sandbox is at %s", a.Node.Name, p.Published, p.Proto, a.Port.Name, to.Dst, to.DstPort, a.Sandbox))
 		f.Evidence = []Evidence{{Where: fmt.Sprintf("%s: %s", a.Node.Name, by), Want: a.dnat(), Got: shown(&by)}}
 		f.Confirm = fmt.Sprintf("on %s: %s -t nat -S %s; %sip -4 addr", a.Node.Name, a.tool(), by.Chain, Enter("ingress_sbox"))
-		if by.Rule != nil && by.Chain == "DOCKER-INGRESS" {
+		if by.Rule != nil && by.Chain == a.Rules.Chain {
 			f.Relief = fmt.Sprintf("on %s: %s -t nat -R %s %d %s", a.Node.Name, a.tool(), by.Chain, by.Rule.Number, a.dnat())
 		} else if by.Rule != nil {
 			f.Relief = fmt.Sprintf("on %s: %s -t nat -D %s %d", a.Node.Name, a.tool(), by.Chain, by.Rule.Number)

@@ -40,7 +40,7 @@ func answer(q *fact.PublishedProbe, o fact.Outcome) {
 }
 
 func TestHealthyMeshIsSilent(t *testing.T) {
-	for _, engine := range []string{"20.10.24", "26.1.5", "28.5.2", "29.0.0"} {
+	for _, engine := range []string{"20.10.24", "26.1.5", "28.5.2", "29.0.0", "29.0.0-beta.24"} {
 		r, err := check.Run(meshAsked(engine), check.All(), 0)
 		if err != nil {
 			t.Fatal(err)

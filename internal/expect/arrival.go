@@ -3,6 +3,7 @@ package expect
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"fairway/internal/fact"
 )
@@ -75,29 +76,45 @@ func stranger(s *fact.Snapshot, n *fact.Node, a netip.Addr) netip.Addr {
 // has them.
 type IngressRules struct {
 	Backend fact.Backend
-	// NAT and Filter are the two chains DOCKER-INGRESS; nil where there is none.
+	// Chain is their name: DOCKER-INGRESS; DOCKER where the engine publishes
+	// through the gateway bridge like any container's port (moby#53118, after
+	// 29.7; seen on v2.0.0-beta.24).
+	Chain string
+	// Bridged says that it is the latter, Foreign that the engine keeps tables of
+	// its own in nf_tables (29, firewall-backend), where nothing is looked for.
+	Bridged, Foreign bool
+	// NAT and Filter are the two chains; nil where there is none.
 	NAT, Filter *fact.Chain
 	// Jumps to them, by the chain they stand in.
 	Prerouting, Output, Forward bool
 }
 
 // HostIngress finds the chains of the routing mesh: in the backend that has
-// them, else in the one that has any chain of the engine's.
+// them, else in the one that has any chain of the engine's. An engine that
+// publishes through the bridge leaves route_localnet of the gateway bridge off.
 func HostIngress(host *fact.NetNS) IngressRules {
-	out := IngressRules{Backend: EngineBackend(host)}
+	out := IngressRules{Backend: EngineBackend(host), Chain: ingressChain}
+	for _, t := range host.Netfilter.Tables {
+		out.Foreign = out.Foreign || strings.HasPrefix(t.Name, "docker-")
+	}
 	nat, filter := host.Netfilter.Table(out.Backend, "ip", "nat"), host.Netfilter.Table(out.Backend, "ip", "filter")
-	out.NAT, out.Filter = nat.Chain(ingressChain), filter.Chain(ingressChain)
-	out.Prerouting, out.Output = leads(nat, "PREROUTING"), leads(nat, "OUTPUT")
-	// Since 28.0.1 the jump is in DOCKER-FORWARD, before in FORWARD itself.
-	out.Forward = leads(filter, "FORWARD") || leads(filter, "DOCKER-FORWARD")
+	local, _ := host.Sysctl("net.ipv4.conf." + GatewayBridge + ".route_localnet")
+	if out.Bridged = local == "0" && nat.Chain(ingressChain) == nil && filter.Chain(ingressChain) == nil; out.Bridged {
+		out.Chain = "DOCKER"
+	}
+	out.NAT, out.Filter = nat.Chain(out.Chain), filter.Chain(out.Chain)
+	out.Prerouting, out.Output = leads(nat, "PREROUTING", out.Chain), leads(nat, "OUTPUT", out.Chain)
+	// Since 28.0.1 the jump is in DOCKER-FORWARD, before in FORWARD itself; to
+	// DOCKER it is in DOCKER-BRIDGE.
+	out.Forward = leads(filter, "FORWARD", out.Chain) || leads(filter, "DOCKER-FORWARD", out.Chain) || leads(filter, "DOCKER-BRIDGE", out.Chain)
 	return out
 }
 
 const ingressChain = "DOCKER-INGRESS"
 
-func leads(t *fact.RuleTable, from string) bool {
+func leads(t *fact.RuleTable, from, to string) bool {
 	c := t.Chain(from)
-	return c != nil && slices.ContainsFunc(c.Rules, func(r fact.Rule) bool { return r.Target.Kind == fact.TargetJump && r.Target.Chain == ingressChain })
+	return c != nil && slices.ContainsFunc(c.Rules, func(r fact.Rule) bool { return r.Target.Kind == fact.TargetJump && r.Target.Chain == to })
 }
 
 // EngineBackend is the backend in which the engine writes its rules: where its

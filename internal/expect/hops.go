@@ -39,16 +39,21 @@ func ProtoNumber(name string) uint8 {
 	return map[string]uint8{"tcp": 6, "udp": 17, "sctp": 132}[name]
 }
 
-// IngressDNAT is the rule of a published port in the host's DOCKER-INGRESS, the
-// first that fits; nil when there is none or the rules were not read.
+// IngressDNAT is the rule of a published port in the host's nat table, in the
+// chain where its engine puts it; nil when there is none or the rules were not
+// read.
 func IngressDNAT(n *fact.Node, p *Published) *fact.Rule {
-	for _, t := range tables(n.Kernel.Host(), "nat") {
-		if c := t.Chain("DOCKER-INGRESS"); c != nil {
-			for i := range c.Rules {
-				if r := &c.Rules[i]; r.Target.Kind == fact.TargetDNAT && Mentions(r, p.Port.Proto, p.Port.Published) {
-					return r
-				}
-			}
+	host := n.Kernel.Host()
+	if host == nil || host.Netfilter == nil {
+		return nil
+	}
+	c := HostIngress(host).NAT
+	if c == nil {
+		return nil
+	}
+	for i := range c.Rules {
+		if r := &c.Rules[i]; r.Target.Kind == fact.TargetDNAT && Mentions(r, p.Port.Proto, p.Port.Published) {
+			return r
 		}
 	}
 	return nil
