@@ -33,6 +33,9 @@ func sampled(p *expect.Plan) []fact.Gap {
 	if p.Hosts.N < p.Hosts.Of {
 		say("", "every node connected to the ports of %d of %d others, those that follow it by name", p.Hosts.N, p.Hosts.Of)
 	}
+	if p.Requests.N < p.Requests.Of {
+		say("`fairway diagnose :PORT` asks for one port", "%d of %d requests to published ports and to the tasks behind them were made: %s", p.Requests.N, p.Requests.Of, limitOf(&expect.Plan{}))
+	}
 	return out
 }
 

@@ -27,6 +27,8 @@ type Plan struct {
 	Pairs, Names Share
 	// Hosts are how many of the other nodes each node connects to.
 	Hosts Share
+	// Requests are how many requests to published ports are made, of a whole Swarm.
+	Requests Share
 }
 
 // Share is how many there are of so many.
@@ -71,7 +73,7 @@ func First(s *fact.Snapshot, sc *Scope) Plan {
 		p.from(from, inTurn(targets, i*each)[:each])
 	}
 	p.plan.Peers, p.plan.Hosts = peers(s, sc)
-	p.plan.Published = Mesh(s, sc)
+	p.plan.Published, p.plan.Requests = meshPlan(s, sc)
 	return p.plan
 }
 

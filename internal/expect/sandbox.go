@@ -44,3 +44,44 @@ func ArriveInSandbox(s *fact.Snapshot, n *fact.Node, p *Published) (SandboxArriv
 func SandboxOwn(s *fact.Snapshot, n *fact.Node, id fact.NetworkID) netip.Addr {
 	return BalancerOwn(s, n, IngressSandbox(n), id)
 }
+
+// IngressSandbox is a node's namespace of the routing mesh, or nil.
+func IngressSandbox(n *fact.Node) *fact.NetNS {
+	if n.Kernel == nil {
+		return nil
+	}
+	for i := range n.Kernel.Namespaces {
+		if ns := &n.Kernel.Namespaces[i]; ns.Role == fact.RoleIngress {
+			return ns
+		}
+	}
+	return nil
+}
+
+// GatewayBridge is the name of the bridge that every task and the ingress
+// sandbox have their second leg on (all versions).
+const GatewayBridge = "docker_gwbridge"
+
+// SandboxAddr is the address of a node's ingress sandbox on the gateway bridge,
+// found by the bridge's own subnet; not valid when there is none or it was not
+// read.
+func SandboxAddr(n *fact.Node) netip.Addr {
+	host, ns := n.Kernel.Host(), IngressSandbox(n)
+	if host == nil || ns == nil {
+		return netip.Addr{}
+	}
+	bridge := host.LinkNamed(GatewayBridge)
+	if bridge == nil {
+		return netip.Addr{}
+	}
+	for _, sub := range bridge.Addrs {
+		for i := range ns.Links {
+			for _, a := range ns.Links[i].Addrs {
+				if sub.Addr().Is4() && sub.Contains(a.Addr()) {
+					return a.Addr()
+				}
+			}
+		}
+	}
+	return netip.Addr{}
+}

@@ -58,8 +58,11 @@ type Scope struct {
 	PortGiven bool
 	Proto     string
 	// Mesh are the published ports in question: part I of the runbook. Nodes are
-	// then all that listen on them.
+	// then all that listen on them and are to be looked at.
 	Mesh []Published
+	// Asked are the nodes whose published ports are asked: Nodes, and those that
+	// the question can do without and nobody looked at.
+	Asked []fact.NodeID
 }
 
 // NameError says that a name of the question is not known, or not clear.

@@ -44,7 +44,9 @@ func whole(s *fact.Snapshot) (Scope, error) {
 		sc.Ports = union(sc.Ports, PortsOf(s, &sc, &sc.To[i]))
 	}
 	slices.Sort(sc.Ports)
-	sc.Mesh = publishing(s, sc.ToServices)
+	if sc.Mesh = publishing(s, sc.ToServices); len(sc.Mesh) > 0 {
+		sc.Asked = entrances(s)
+	}
 	return sc, nil
 }
 
@@ -137,7 +139,7 @@ func everyone(s *fact.Snapshot, sc *Scope) Plan {
 	w.names()
 	w.connections()
 	w.plan.Peers, w.plan.Hosts = peers(s, sc)
-	w.plan.Published = Mesh(s, sc)
+	w.plan.Published, w.plan.Requests = meshPlan(s, sc)
 	return w.plan
 }
 

@@ -2,6 +2,7 @@ package fact
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -165,6 +166,18 @@ func (e *Engine) Container(id ContainerID) *Container {
 		return nil
 	}
 	return find(e.Containers, func(c *Container) bool { return c.ID == id })
+}
+
+// KnowsNode reports whether an address is one by which this engine knows a node
+// of its Swarm: its own, a manager's, or a peer's of one of its networks.
+func (e *Engine) KnowsNode(ip netip.Addr) bool {
+	if e == nil || !ip.IsValid() {
+		return false
+	}
+	return e.Swarm.NodeAddr == ip || slices.ContainsFunc(e.Swarm.Managers, func(m netip.AddrPort) bool { return m.Addr() == ip }) ||
+		slices.ContainsFunc(e.Networks, func(n EngineNetwork) bool {
+			return slices.ContainsFunc(n.Peers, func(p Peer) bool { return p.IP == ip })
+		})
 }
 
 // TaskContainer returns the container that runs a task, or nil.

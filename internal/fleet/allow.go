@@ -27,9 +27,10 @@ const maxPerPair = 10
 //     node's engine knows, questions of type A and PTR to the embedded resolver;
 //   - from the host: TCP to ports 7946 and 2377, echoes, and datagrams of ours
 //     to the data path port or one beside it, with a VNI that no network of the
-//     engine has; requests to published ports of nodes that the engine knows, and
-//     to the ingress sandbox; from the sandbox to addresses of the routing mesh;
-//     from a task to itself; never to other loopback, link-local, multicast or broadcast addresses.
+//     engine has;
+//   - for published ports what allowance.published allows: HTTP only to nodes of
+//     this Swarm and to a task from inside itself;
+//   - never to other loopback, link-local, multicast or broadcast addresses.
 //
 // How many, how fast and how long is held by Limits and by package probe.
 func Allow(e *fact.Engine, r *ProbeRequest) error {
@@ -110,48 +111,6 @@ func (a allowance) dataPath(p *fact.DataPathProbe) bool {
 	return underlay(p.Target.Addr()) && port >= 1024 && port <= 49151 && port != gossipPort && port != managerPort &&
 		p.VNI > 0 && p.VNI < 1<<24 &&
 		!slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool { return slices.Contains(n.VNIs, p.VNI) })
-}
-
-// published: a few requests where a published port's path leads, and no request
-// line but a plain one.
-func (a allowance) published(p *fact.PublishedProbe) bool {
-	if p.Count < 1 || p.Count > maxPerPair || p.Target.Port() == 0 || !plainLine(p.Host) || !plainLine(p.Path) || p.Path != "" && p.Path[0] != '/' ||
-		!slices.Contains([]string{"tcp", "udp", "http", "https"}, p.Proto) {
-		return false
-	}
-	to := p.Target.Addr()
-	switch p.Stage {
-	case fact.StageNode, fact.StageSelf:
-		return a.fromHost(p.From) && underlay(to) && a.node(to)
-	case fact.StageSandbox:
-		return a.fromHost(p.From) && a.gateway(to)
-	case fact.StageBackend, fact.StageVIP:
-		return a.overlay(to) && !a.fromHost(p.From)
-	case fact.StageTask:
-		return to == netip.AddrFrom4([4]byte{127, 0, 0, 1}) && p.From.Container != "" && !a.fromHost(p.From)
-	}
-	return false
-}
-
-// gateway: within the bridge that the ingress sandbox has its second leg on.
-func (a allowance) gateway(ip netip.Addr) bool {
-	return slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool {
-		return n.Name == "docker_gwbridge" && slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(ip) })
-	})
-}
-
-// node: an address that this engine knows some node of the Swarm by.
-func (a allowance) node(ip netip.Addr) bool {
-	return a.engine.Swarm.NodeAddr == ip ||
-		slices.ContainsFunc(a.engine.Swarm.Managers, func(m netip.AddrPort) bool { return m.Addr() == ip }) ||
-		slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool {
-			return slices.ContainsFunc(n.Peers, func(p fact.Peer) bool { return p.IP == ip })
-		})
-}
-
-// plainLine: what may stand in a request line or a header without ending it.
-func plainLine(s string) bool {
-	return len(s) <= 1024 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
 // underlay: an address that a host of a Swarm may have.

@@ -166,9 +166,14 @@ func samePublished(q, a *fact.PublishedProbe) bool {
 	ours := *q
 	ours.Requests = nil
 	return len(a.Requests) <= q.Count && reflect.DeepEqual(ours, bare) && !slices.ContainsFunc(a.Requests, func(r fact.Request) bool {
-		return !sane(r.Outcome, r.Connect) || !sane(r.Outcome, r.Took) || r.Status < 0 || r.Status > 999
+		return !sane(r.Outcome, r.Connect) || !sane(r.Outcome, r.Took) || r.Status < 0 || r.Status > 999 || r.Status != 0 && silent(q) ||
+			len(r.Err) > maxWords || len(r.Note) > maxWords
 	})
 }
+
+// maxWords is how many bytes may say how one request ended (package probe says
+// it in fewer).
+const maxWords = 1024
 
 func firstOf(errs ...error) error {
 	for _, err := range errs {

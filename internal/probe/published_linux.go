@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -206,7 +207,7 @@ func (s *socket) converse(ctx context.Context, q *fact.PublishedProbe, out *fact
 	case errors.Is(err, unix.ECONNRESET):
 		out.Outcome, out.Err = fact.Refused, "connected, and reset before an answer"
 	default:
-		out.Err = "connected, and then: " + err.Error()
+		out.Err = brief("connected, and then: " + err.Error())
 	}
 }
 
@@ -256,9 +257,18 @@ func certificate(chain []*x509.Certificate, host string) string {
 		return ""
 	}
 	if err := chain[0].VerifyHostname(host); err != nil {
-		return "its certificate is not for " + host + ": " + err.Error()
+		return brief("its certificate is not for " + host + ": " + err.Error())
 	}
 	return ""
+}
+
+// brief cuts what a server may have made long: it is quoted in errors.
+func brief(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
 }
 
 // overSocket is a connected socket as a net.Conn.

@@ -123,6 +123,7 @@ func TestPublishedBadServers(t *testing.T) {
 			}
 		}, fact.Open, "longer than 64 KiB"},
 		{"no HTTP", respond("SSH-2.0-x\r\n"), fact.Open, "malformed HTTP"},
+		{"no HTTP, and much of it", respond(strings.Repeat("x", 60000) + "\r\n\r\n"), fact.Open, "malformed HTTP"},
 		{"resets", func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 1))
 			_ = c.(*net.TCPConn).SetLinger(0)
@@ -135,6 +136,9 @@ func TestPublishedBadServers(t *testing.T) {
 			r := got.Requests[0]
 			if r.Outcome != c.want || !strings.Contains(r.Err, c.err) || got.Good(&r) {
 				t.Errorf("got %+v, want %s, %q", r, c.want, c.err)
+			}
+			if len(r.Err) > 400 {
+				t.Errorf("%d bytes say what is wrong", len(r.Err))
 			}
 			if took := time.Since(begin); took > 15*time.Second {
 				t.Errorf("took %v", took)
