@@ -70,6 +70,8 @@ func All() []*Check {
 		GwbridgeMissing,
 		EgressBroken,
 
+		ConntrackFull,
+
 		// The routing mesh, from the host's rules to the sandbox.
 		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)
 		PublishModeHost,
@@ -93,6 +95,8 @@ func All() []*Check {
 		IPVSWeightStuck,
 		IPVSSNATMissing,
 		DSRMisconfiguration,
+		IPVSIdleTimeout,
+		IPVSConnReuse,
 
 		// Rules inside the task.
 		IngressRedirectMissing,

@@ -139,12 +139,8 @@ func TestOrderOfHealthy(t *testing.T) {
 
 // later are root causes whose checks come with later issues; Because may name
 // them already.
-var later = []string{"encrypted-mtu", "host-starvation", "neigh-table-overflow",
-	"app-firewall-inside", "conntrack-full", "dns-resolver-nat-missing",
-	"ingress-ipv6-blackhole",
-	"iptables-backend-split", "ipvs-conn-reuse-delay", "ipvs-idle-timeout-900",
-	"ipvs-udp-sticky-blackhole",
-}
+var later = []string{"encrypted-mtu", "host-starvation", "neigh-table-overflow", "app-firewall-inside", "dns-resolver-nat-missing", "ingress-ipv6-blackhole",
+	"iptables-backend-split", "ipvs-udp-sticky-blackhole"}
 
 func TestRegistry(t *testing.T) {
 	known := slices.Clone(later)
