@@ -64,16 +64,15 @@ func All() []*Check {
 		BridgeFDBLearnedStale,
 
 		// The host's firewall and the gateway bridge.
-		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken conntrack-full)
+		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken)
 		DaemonIPTablesDisabled,
 		FirewallFlush,
 		GwbridgeMissing,
 		EgressBroken,
-
 		ConntrackFull,
 
 		// The routing mesh, from the host's rules to the sandbox.
-		// (ingress-network-unusable ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)
+		// (ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)
 		PublishModeHost,
 		IngressPortConflict,
 		IngressSandboxMissing,
