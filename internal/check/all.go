@@ -67,6 +67,7 @@ func All() []*Check {
 		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken)
 		DaemonIPTablesDisabled,
 		FirewallFlush,
+		IPTablesBackendSplit,
 		GwbridgeMissing,
 		EgressBroken,
 		ConntrackFull,
@@ -99,6 +100,8 @@ func All() []*Check {
 
 		// Rules inside the task.
 		IngressRedirectMissing,
+		AppFirewallInside,
+		DNSResolverNATMissing,
 		// (ingress-redirect-missing app-firewall-inside dns-resolver-nat-missing)
 
 		// Names.

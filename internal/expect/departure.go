@@ -1,0 +1,75 @@
+package expect
+
+import (
+	"net/netip"
+
+	"fairway/internal/fact"
+)
+
+// Depart walks a new connection of a task to a place outside through its host's
+// FORWARD: in by the gateway bridge, out by the link of the default route, or
+// else by the one that others ask the node by. The reason says why it could not
+// be walked.
+func Depart(s *fact.Snapshot, n *fact.Node) (Walked, string) {
+	host, net := n.Kernel.Host(), GatewayNetwork(n)
+	if host == nil || net == nil {
+		return Walked{}, "it has no gateway bridge"
+	}
+	legs := Legs(n, net)
+	_, out := front(s, n, host)
+	if r := DefaultRoute(host); r != nil && host.Link(r.Link) != nil {
+		out = host.Link(r.Link)
+	}
+	if len(legs) == 0 || out == nil {
+		return Walked{}, "nothing there has a way to the outside"
+	}
+	p := Packet{Dst: netip.AddrFrom4([4]byte{198, 51, 100, 1}), Proto: 6, SrcPort: 40000, DstPort: 443, Flags: 2, In: GatewayBridge, Out: out.Name,
+		State: "NEW", IPVS: No, IPsec: No}
+	for _, a := range legs[0].Link.Addrs {
+		if onSubnet(net, a.Addr()) {
+			p.Src = a.Addr()
+		}
+	}
+	return Walk(host, "forward", p), ""
+}
+
+// Stopped: it was dropped or rejected, for sure.
+func (w *Walked) Stopped() bool { return w.Fate == Dropped || w.Fate == Rejected }
+
+// AskResolver walks a question of a container to its resolver, port 53 of
+// 127.0.0.11, through the rules inside: they must lead it to the resolver's socket.
+func AskResolver(ns *fact.NetNS, proto string) Walked {
+	return Walk(ns, "output", Packet{Src: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Dst: ResolverAddr, Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: 53,
+		Flags: 2, Out: "lo", State: "NEW", IPVS: No, IPsec: No})
+}
+
+// Enter walks a new connection that comes to a container by one of its own
+// addresses; ok is false where no interface has it.
+func Enter(ns *fact.NetNS, from, at netip.Addr, proto string, port uint16) (w Walked, ok bool) {
+	l := ns.LinkWith(at)
+	if l == nil {
+		return Walked{}, false
+	}
+	if !from.IsValid() {
+		from = neighbourOf(at)
+	}
+	w = Walk(ns, "prerouting", Packet{Src: from, Dst: at, Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: port, Flags: 2, In: l.Name, State: "NEW", IPVS: No, IPsec: No})
+	if w.Fate != Accepted {
+		return w, true
+	}
+	return Walk(ns, "input", w.Packet), true
+}
+
+// Exit walks a new connection that a container makes itself; ok is false where
+// no interface has its address.
+func Exit(ns *fact.NetNS, from, to netip.Addr, proto string, port uint16) (w Walked, ok bool) {
+	l := ns.LinkWith(from)
+	if l == nil {
+		return Walked{}, false
+	}
+	w = Walk(ns, "output", Packet{Src: from, Dst: to, Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: port, Flags: 2, Out: l.Name, State: "NEW", IPVS: No, IPsec: No})
+	if w.Fate != Accepted {
+		return w, true
+	}
+	return Walk(ns, "postrouting", w.Packet), true
+}
