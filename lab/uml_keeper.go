@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,9 +70,6 @@ func runKeeper(file string) error {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return fmt.Errorf("bind to processor %d: %w", s.CPU, err)
 	}
-	// It cannot move to a processor that is free, so it may go before what can. Between sessions only this counts; where
-	// the kernel has no such groups there is nothing to raise.
-	_ = os.WriteFile("/proc/self/autogroup", []byte("-10"), 0o644)
 	return s.run(memory)
 }
 
@@ -97,5 +95,22 @@ func (s keeperSpec) run(memory string) error {
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "TMPDIR="+memory)
 	cmd.Stdout, cmd.Stderr = console, console
-	return cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	preferUML(cmd.Process.Pid)
+	return cmd.Wait()
+}
+
+// preferUML lets it go before others: unlike them it cannot move to a processor that is free. Between sessions only the
+// nice value of their groups counts, and it soon makes a session of its own. Where the kernel has no such groups there is
+// nothing to prefer.
+func preferUML(pid int) {
+	for range 200 {
+		if session, err := unix.Getsid(pid); err != nil || session == pid {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte("-10"), 0o644)
 }
