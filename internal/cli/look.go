@@ -13,7 +13,6 @@ import (
 	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/fleet"
-	"fairway/internal/probe"
 )
 
 // secondLook is how long after a first look with contradictions the second one
@@ -36,6 +35,8 @@ type look struct {
 	tool     string
 	// hostname is this host's own name; empty when nobody knows it.
 	hostname string
+	// spent are the requests that both looks have made so far.
+	spent spent
 }
 
 // Look fills a snapshot from the engine that the options mean and from every
@@ -52,7 +53,7 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 	case err != nil:
 		return nil, err
 	}
-	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version, hostname: o.Hostname}
+	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version, hostname: o.Hostname, spent: spent{}}
 	defer l.ways.close()
 	first := l.once(ctx)
 	if ctx.Err() != nil || !check.WantsSecondLook(first, check.All()) {
@@ -210,11 +211,20 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 	} else if l.ways.ssh != nil || agentService(s) != nil {
 		hosts = everyoneElse(s)
 	}
+	l.askNodes(ctx, s, req, hosts, 2*l.limit)
+	s.Gaps = append(s.Gaps, aside(s, hosts)...)
+	spare(s)
+	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
+	fact.Tidy(s)
+}
+
+// askNodes looks at nodes, all at once, and waits so long for each.
+func (l *look) askNodes(ctx context.Context, s *fact.Snapshot, req fleet.LookRequest, hosts []host, limit time.Duration) {
 	type seen struct {
 		answer *fleet.LookAnswer
 		gap    *fact.Gap
 	}
-	for _, a := range fleet.All(ctx, 2*l.limit, hosts, func(ctx context.Context, h host) (seen, error) {
+	for _, a := range fleet.All(ctx, limit, hosts, func(ctx context.Context, h host) (seen, error) {
 		n, gap := l.ways.to(ctx, s, h)
 		if gap != nil {
 			return seen{gap: gap}, nil
@@ -232,9 +242,6 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 		}
 		keep(s, a.Key, a.Answer.answer, a.Err)
 	}
-	s.Gaps = append(s.Gaps, aside(s, hosts)...)
-	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
-	fact.Tidy(s)
 }
 
 // clocked notes how far another node's clock is off: its time is from somewhere
@@ -290,30 +297,15 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.deeper(ctx, s, sc)
+	l.more(ctx, s, sc)
 	l.onward(ctx, s, sc)
 	l.countAgain(ctx, s)
 }
 
-// onward goes on to the routing mesh where FROM reaches TO and one of them
-// publishes a port: the complaint may be about that (runbook U4).
-func (l *look) onward(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
-	if ctx.Err() != nil || !expect.Onward(s, sc) {
-		return
-	}
-	l.progress("these connections are whole; going on to the published ports")
-	l.question.Mesh, s.Question.Mesh = true, true
-	var err error
-	if *sc, err = expect.Resolve(s); err != nil {
-		return
-	}
-	l.lookElsewhere(ctx, s)
-	plan := expect.First(s, sc)
-	l.send(ctx, s, expect.Plan{Published: expect.NotAsked(s, plan.Published)})
-	l.send(ctx, s, expect.Plan{Published: expect.MeshStages(s, sc)})
-}
-
 // send has every node send its part of a plan, and notes the results.
 func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
+	plan.Published = l.spent.within(plan.Published)
+	l.spent.count(plan.Published)
 	var senders []*fact.Node
 	for i := range s.Nodes {
 		part := partOf(&plan, s.Nodes[i].Name)
@@ -332,23 +324,6 @@ func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
 		gather(s, name, a.Answer)
 	}
 	sortSeen(&s.Seen)
-}
-
-// patience is how long a node may take for its part of a plan: requests that
-// nobody answers take their time, and must not be lost with all the others.
-func (l *look) patience(p *expect.Plan) time.Duration {
-	if len(p.Published) > 0 {
-		return max(l.limit, probe.PublishedLimit+l.limit/2)
-	}
-	return l.limit
-}
-
-// perPair is how many connections a plan needs for one pair of source and target.
-func perPair(p *expect.Plan) int {
-	if len(p.Published) > 0 {
-		return expect.RequestsEach
-	}
-	return perRequest
 }
 
 // countAgain takes the second sample of every node's counters.
