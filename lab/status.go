@@ -15,7 +15,7 @@ import (
 func (l *Lab) Status(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	fmt.Fprintf(out, "lab %s, up %s, state in %s\n\n", l.Name, time.Since(l.Created).Round(time.Second), l.Dir)
+	fmt.Fprintf(out, "lab %s, up %s on %s, state in %s\n\n", l.Name, time.Since(l.Created).Round(time.Second), l.Kernel(), l.Dir)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tADDRESS\tENGINE\tROLE\tFIRST PROCESS\tSTATE")
 	for _, n := range l.Nodes {

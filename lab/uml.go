@@ -236,8 +236,7 @@ func (u *UML) dial(limit time.Duration) (net.Conn, error) {
 func (u *UML) startKeeper(s keeperSpec, slot *os.File) error {
 	file := filepath.Join(u.Dir, "keeper.json")
 	s.Dir, s.Name = u.Dir, u.Name
-	var err error
-	if s.Self, err = os.Executable(); err != nil {
+	if err := copySelf(u.program()); err != nil {
 		return err
 	}
 	if err := writeJSON(file, s); err != nil {
@@ -265,6 +264,24 @@ func (u *UML) startKeeper(s keeperSpec, slot *os.File) error {
 	u.Keeper = cmd.Process.Pid
 	go func() { _ = cmd.Wait() }()
 	return nil
+}
+
+// program is a copy of this program, for what runs inside for long: while a file is run there, a new one under its name
+// would not be seen.
+func (u *UML) program() string { return filepath.Join(u.Dir, "fairway-lab") }
+
+func copySelf(to string) error {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, self)
+	return errors.Join(err, f.Close())
 }
 
 // newLeash returns what a keeper reads until its end: a pipe that this process holds until it dies, or nothing.

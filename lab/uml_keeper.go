@@ -26,7 +26,6 @@ const (
 type keeperSpec struct {
 	Dir, Name string
 	Kernel    umlKernel
-	Self      string // program that is the first process inside
 	CPU       int
 	MemoryMB  int
 	Leash     bool
@@ -88,7 +87,7 @@ func (s keeperSpec) run(memory string) error {
 		return err
 	}
 	defer console.Close()
-	cmd := exec.Command(s.Kernel.Program, fmt.Sprintf("mem=%dM", s.MemoryMB), "rootfstype=hostfs", "rootflags=/", "ro", "init="+s.Self,
+	cmd := exec.Command(s.Kernel.Program, fmt.Sprintf("mem=%dM", s.MemoryMB), "rootfstype=hostfs", "rootflags=/", "ro", "init="+filepath.Join(s.Dir, "fairway-lab"),
 		"con=null", "con0=null,fd:1", "quiet", "uml_dir="+s.Dir, "umid=control", "vec0:transport=tap,ifname="+umlTap+",depth=64",
 		"seccomp=auto", "lsm=", "audit=0",
 		umlEnv+"="+s.Dir)

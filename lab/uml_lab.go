@@ -59,11 +59,7 @@ func (u *UML) up(ctx context.Context, o Options) error {
 	if err := writeJSON(file, o); err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	code, err := u.Run(ctx, Inside{Path: self, Argv: []string{childName, o.Name, insidePart, file}, Stdout: out, Stderr: out})
+	code, err := u.Run(ctx, Inside{Path: u.program(), Argv: []string{childName, o.Name, insidePart, file}, Stdout: out, Stderr: out})
 	if err == nil && code != 0 {
 		err = fmt.Errorf("start a lab inside User Mode Linux %s: exit code %d: its messages are above", u.Name, code)
 	}

@@ -78,10 +78,23 @@ func kernelHas(module string) bool {
 }
 
 // modulesFolder is where the running kernel's modules are, if it has any.
-func modulesFolder() string {
+func modulesFolder() string { return filepath.Join("/lib/modules", kernelRelease()) }
+
+func kernelRelease() string {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
-	return filepath.Join("/lib/modules", unix.ByteSliceToString(uts.Release[:]))
+	return unix.ByteSliceToString(uts.Release[:])
+}
+
+// Kernel says in words which kernel a lab uses and what that means for it.
+func (l *Lab) Kernel() string {
+	switch {
+	case InUML():
+		return "kernel " + kernelRelease() + ", in User Mode Linux"
+	case l.IPVS:
+		return "kernel " + kernelRelease()
+	}
+	return "kernel " + kernelRelease() + ", which has no IPVS: names instead of virtual IPs, ports of hosts instead of the routing mesh"
 }
 
 // testUML is the one of this process: booted by whoever needs it first.

@@ -55,8 +55,12 @@ func up(name *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Name = *name
-			if kernel == "uml" {
+			switch kernel {
+			case "auto":
+			case "uml":
 				return upInUML(cmd.Context(), o)
+			default:
+				return fmt.Errorf("kernel %q: there are auto and uml", kernel)
 			}
 			l, err := lab.Up(cmd.Context(), o)
 			if err != nil {
@@ -67,7 +71,7 @@ func up(name *string) *cobra.Command {
 					return err
 				}
 			}
-			fmt.Printf("Lab %s is up. Next:\n", l.Name)
+			fmt.Printf("Lab %s is up on %s. Next:\n", l.Name, l.Kernel())
 			self := "fairway-lab --name " + l.Name
 			fmt.Printf("  install -m755 fairway %s/ && %s exec n1 -- /lab/fairway diagnose web api:8080\n", l.Dir, self)
 			fmt.Printf("  %s break fdb-missing; %s heal; %s down\n", self, self, self)
@@ -82,7 +86,7 @@ func up(name *string) *cobra.Command {
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "use iptables-legacy inside the nodes")
 	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
 	f.BoolVar(&o.Routed, "routed", false, "put a router between the nodes, as clouds do (always with more than 16)")
-	f.StringVar(&kernel, "kernel", "auto", "auto: the machine's own; uml: User Mode Linux's, which has IPVS, ESP and netem")
+	f.StringVar(&kernel, "kernel", "auto", "auto: the machine's own, without virtual IPs and routing mesh if it has no IPVS; uml: one that has, in User Mode Linux")
 	f.BoolVar(&ssh, "ssh", false, "an sshd in every node, which root of the first node may log in to")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
