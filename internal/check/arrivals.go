@@ -33,7 +33,7 @@ func (in *In) arrivals() []arrival {
 		}
 		for _, n := range in.meshNodes() {
 			host := n.Kernel.Host()
-			if host == nil || !in.Can(n, host.Name, fact.KindRules, fact.KindLinks) {
+			if host == nil || host.Netfilter == nil || !in.Can(n, host.Name, fact.KindRules, fact.KindLinks) {
 				continue
 			}
 			a, why := expect.Arrive(in.Snapshot, n, p)

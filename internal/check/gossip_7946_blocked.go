@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -59,7 +60,10 @@ func gossipBlocked(in *In) []Finding {
 		if !f.Probed { // the port alone: two looks must see it
 			f.Message = fmt.Sprintf("TCP %d is closed between %s, one way at least: they still gossip by other ways, but news of tasks comes late or gets lost", expect.GossipPort, f.between())
 		}
-		f.Confirm, f.Relief = in.gossipCommands(&f)
+		rules := in.gossipRules(&f)
+		if f.Confirm, f.Relief = in.gossipCommands(&f); len(rules) > 0 {
+			f.Relief = strings.Join(rules, "\n")
+		}
 		out = append(out, f.Finding)
 	}
 	return out

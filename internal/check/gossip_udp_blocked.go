@@ -29,6 +29,7 @@ func gossipUDPBlocked(in *In) []Finding {
 	if expect.WatchGossip(in.Snapshot) > 0 && len(in.gossipFlows()) == 0 {
 		in.Blind("packets of gossip were not counted")
 	}
+	read := in.ruled(in.readGossip, in.gossipOn)
 	var bad, good []pair
 	for _, node := range in.Sighted {
 		for _, peer := range expect.Peers(in.Snapshot, in.Scope, node) {
@@ -36,7 +37,7 @@ func gossipUDPBlocked(in *In) []Finding {
 			if !in.gossipConnects(&p) {
 				continue
 			}
-			r := in.readGossip(&p)
+			r := read(&p)
 			switch {
 			case r[0].Stop > stopNone || r[1].Stop > stopNone:
 				p.Tasks = in.runningOn(peer.ID)
@@ -46,12 +47,14 @@ func gossipUDPBlocked(in *In) []Finding {
 			}
 		}
 	}
-	closed, lost, fine := in.closures(bad, in.readGossip)
+	closed, lost, fine := in.closures(bad, read)
 	var out []Finding
 	confirm := fmt.Sprintf("on both ends: tcpdump -ni any udp port %d", expect.GossipPort)
 	for _, c := range closed {
 		f := c.finding(in)
-		f.Certainty = Strong // gossip's packets are few, and not ours
+		if len(c.By) == 0 {
+			f.Certainty = Strong // gossip's packets are few, and not ours
+		}
 		f.Message = fmt.Sprintf("%s itself drops %s; TCP %d is open, so it only learns late what changes", c.Node, c.told(fmt.Sprintf("gossip's packets (UDP %d)", c.Port)), c.Port)
 		f.Confirm, f.Relief = confirm, c.open()
 		out = append(out, f)

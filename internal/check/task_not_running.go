@@ -20,7 +20,7 @@ var TaskNotRunning = &Check{
 		Fix:    "Do what the error says: an image every node can pull, mounts and networks that exist on every node, a program that stays up.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm},
-	Because: []string{"ingress-network-unusable", "stale-overlay-netns", "vxlan-file-exists", "ipam-exhausted", "manager-path-2377-blocked", "dockerd-hung"},
+	Because: []string{"ingress-network-unusable", "gwbridge-missing-or-conflict", "stale-overlay-netns", "vxlan-file-exists", "ipam-exhausted", "manager-path-2377-blocked", "dockerd-hung"},
 	Claims:  anyFailure,
 	Run:     notRunning,
 }

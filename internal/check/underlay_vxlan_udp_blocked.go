@@ -17,7 +17,7 @@ var UnderlayVXLANBlocked = &Check{
 	Doc: Doc{
 		Symptom: "Containers on the same node reach each other, containers on different nodes time out. Names resolve, all nodes are Ready. A published port answers only on nodes that run a task.",
 		Cause:   "A host firewall, a security group or a hypervisor drops the Swarm's data path port (UDP 4789 unless chosen at init), in one or both directions, while the gossip port passes.",
-		ByHand:  "`tcpdump -ni ETH udp port 4789` on both hosts while a container connects: packets that leave one host and do not come to the other are dropped between them; those that come and are not answered, by the firewall of the second. `iptables -nvL` shows counters of DROP rules.",
+		ByHand:  "`tcpdump -ni ETH udp port 4789` on both hosts while a container connects: packets that leave one host and do not come to the other are dropped between them; those that come and are not answered, by the firewall of the second. `iptables -nvL` and `nft list ruleset` show counters of rules that drop.",
 		Relief:  "Let the port in or out where it is dropped, or on both nodes where nobody can tell, before any other rule.",
 		Fix:     "Open the data path port among all nodes, both ways, in host firewalls and security groups.",
 	},
@@ -45,7 +45,7 @@ func vxlanBlocked(in *In) []Finding {
 			}
 		}
 	}
-	closed, lost, fine := in.closures(bad, in.readData)
+	closed, lost, fine := in.closures(bad, in.ruled(in.readData, in.vtepOf))
 	lost, fine = in.plain(lost), in.plain(fine)
 	var out []Finding
 	for _, c := range closed {

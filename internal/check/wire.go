@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -33,6 +34,8 @@ type reading struct {
 	Port     uint16
 	Stop     stop
 	Evidence Evidence
+	// By is the rule of the culprit's that stops them, nil where none is known.
+	By *stopper
 }
 
 // culprit is the host that drops the packets itself, empty for none.
@@ -141,8 +144,10 @@ type closure struct {
 	// lets none out.
 	In, Out  []string
 	Evidence []Evidence
-	Tasks    []fact.TaskID
-	Nodes    []fact.NodeID
+	// By are the rules that do it, as far as they are known.
+	By    []*stopper
+	Tasks []fact.TaskID
+	Nodes []fact.NodeID
 }
 
 // closures sorts bad pairs by what two ends say: those that one of their nodes
@@ -157,7 +162,7 @@ func (in *In) closures(bad []pair, read func(*pair) [2]reading) (closed []closur
 		for _, one := range r {
 			if name := one.culprit(); name != "" {
 				told = true
-				closed = blameNode(closed, name, &one, &p)
+				closed = in.blameNode(closed, name, &one, &p)
 			}
 		}
 		switch {
@@ -186,7 +191,7 @@ func (in *In) closures(bad []pair, read func(*pair) [2]reading) (closed []closur
 	return closed, lost, fine
 }
 
-func blameNode(all []closure, name string, r *reading, p *pair) []closure {
+func (in *In) blameNode(all []closure, name string, r *reading, p *pair) []closure {
 	i := slices.IndexFunc(all, func(c closure) bool { return c.Node == name })
 	if i < 0 {
 		i, all = len(all), append(all, closure{Node: name, Port: r.Port})
@@ -197,6 +202,12 @@ func blameNode(all []closure, name string, r *reading, p *pair) []closure {
 	}
 	if r.Stop == stopReceiver && !slices.Contains(c.In, r.From) {
 		c.In, c.Evidence = append(c.In, r.From), append(c.Evidence, r.Evidence)
+	}
+	if r.By != nil {
+		c.By = append(c.By, r.By)
+		if e := r.By.evidence(in); e != r.Evidence && !slices.Contains(c.Evidence, e) {
+			c.Evidence = append(c.Evidence, e)
+		}
 	}
 	c.add(p)
 	return all
@@ -221,7 +232,10 @@ func (c *closure) finding(in *In) Finding {
 	slices.Sort(c.In)
 	slices.Sort(c.Out)
 	slices.Sort(c.Tasks)
-	slices.SortFunc(c.Evidence, func(a, b Evidence) int { return strings.Compare(a.Where, b.Where) })
+	slices.SortFunc(c.Evidence, func(a, b Evidence) int {
+		return cmp.Or(strings.Compare(a.Where, b.Where), strings.Compare(a.Want, b.Want))
+	})
+	slices.SortFunc(c.By, func(a, b *stopper) int { return strings.Compare(a.pass(), b.pass()) })
 	f := Finding{Certainty: Proof, Node: c.Node, Evidence: c.Evidence, Tasks: c.Tasks, Nodes: c.Nodes, Probed: true,
 		Subject: in.NodeSubject(nodeNamed(in.Snapshot, c.Node))}
 	if others := c.others(); len(others) == 1 && len(c.Nodes) == 2 {
@@ -251,11 +265,23 @@ func (c *closure) told(what string) string {
 // open are the commands that let the port in or out again, as needed.
 func (c *closure) open() string {
 	var out []string
-	if len(c.In) > 0 {
-		out = append(out, "on "+c.Node+": "+accept("INPUT", c.Port))
-	}
-	if len(c.Out) > 0 {
-		out = append(out, "on "+c.Node+": "+accept("OUTPUT", c.Port))
+	for _, in := range []bool{true, false} {
+		chain, whom := "OUTPUT", c.Out
+		if in {
+			chain, whom = "INPUT", c.In
+		}
+		known := false
+		for _, s := range c.By {
+			if s.In == in {
+				known = true
+				if cmd := s.pass(); !slices.Contains(out, cmd) {
+					out = append(out, cmd)
+				}
+			}
+		}
+		if len(whom) > 0 && !known {
+			out = append(out, "on "+c.Node+": "+accept(chain, c.Port))
+		}
 	}
 	return strings.Join(out, "\n")
 }
