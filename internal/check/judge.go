@@ -146,14 +146,22 @@ func (j *judge) sortCauses(list []*located) {
 	order := []Certainty{Proof, Strong, Hint}
 	late := map[*located]int{}
 	for _, f := range list {
-		if j.idle(f) {
-			late[f] = 1
+		switch {
+		case j.idle(f):
+			late[f] = 2
+		case j.s.Question.Published != 0 && j.s.Question.To != "" && !j.answersForSome(f):
+			late[f] = 1 // FROM → TO comes before the published port (runbook P2)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *located) int {
 		return cmp.Or(late[a]-late[b], slices.Index(order, a.Certainty)-slices.Index(order, b.Certainty), a.rank-b.rank,
 			strings.Compare(a.key(), b.key()))
 	})
+}
+
+// answersForSome: a failed connection from FROM to TO is accounted for.
+func (j *judge) answersForSome(f *located) bool {
+	return slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) })
 }
 
 func (j *judge) report() *Report {
@@ -191,7 +199,7 @@ func (j *judge) question() Question {
 	if q.All {
 		return Question{Proto: j.sc.Proto, Services: q.Services}
 	}
-	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published}
+	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published, PublishedProto: q.PublishedProto}
 	if q.HTTP != nil {
 		out.Hostname, out.Path, out.Status = q.HTTP.Host, q.HTTP.Path, q.HTTP.Expect
 	}

@@ -89,11 +89,13 @@ type Question struct {
 	Ports []uint16 `json:"ports,omitempty"`
 	Proto string   `json:"proto"`
 	Node  string   `json:"node,omitempty"`
-	// Published is the published port asked about; Hostname, Path and Status are how.
-	Published uint16 `json:"published,omitempty"`
-	Hostname  string `json:"hostname,omitempty"`
-	Path      string `json:"path,omitempty"`
-	Status    int    `json:"expect_status,omitempty"`
+	// Published is the published port asked about, PublishedProto its protocol where
+	// one was named; Hostname, Path and Status are how.
+	Published      uint16 `json:"published,omitempty"`
+	PublishedProto string `json:"published_proto,omitempty"`
+	Hostname       string `json:"hostname,omitempty"`
+	Path           string `json:"path,omitempty"`
+	Status         int    `json:"expect_status,omitempty"`
 	// Networks are the names of the networks both ends share.
 	Networks []string `json:"networks,omitempty"`
 	// Services are those that a question about the whole Swarm is limited to.

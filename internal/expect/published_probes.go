@@ -18,6 +18,9 @@ const MaxRequests = 20
 // run, in both looks together (design: "Probing must not hurt").
 const PairRequests = 2 * RequestsEach
 
+// Requests is how many requests to a node's published port are wanted.
+func (p *Published) Requests(s *fact.Snapshot) int { return requests(s, p) }
+
 // requests is how many requests each node gets: twice the number of backends,
 // so that round robin meets every backend (runbook I2); two where the whole
 // Swarm is asked, from different nodes where there are so many.

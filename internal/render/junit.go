@@ -96,9 +96,9 @@ func verdictCase(r *check.Report, seconds string) junitCase {
 	return c
 }
 
-// command is what was asked for: a question has a target.
+// command is what was asked for: a question has a target or a published port.
 func command(r *check.Report) string {
-	if r.Question.To == "" {
+	if r.Question.To == "" && r.Question.Published == 0 {
 		return "check"
 	}
 	return "diagnose"

@@ -25,11 +25,18 @@ func Text(w io.Writer, r *check.Report, o Options) error {
 	t.unconfirmed()
 	t.settling()
 	t.elsewhere()
-	t.ports()
-	t.paths()
+	alone := t.r.Question.To == "" && t.r.Question.Published != 0
+	if alone {
+		t.ports()
+		t.paths()
+	}
 	t.tasks()
 	t.connections()
 	t.names()
+	if !alone { // FROM → TO comes first
+		t.ports()
+		t.paths()
+	}
 	t.packets()
 	t.hosts()
 	t.gaps()
@@ -91,11 +98,17 @@ func asked(q *check.Question) string {
 // publishedAs is the question about a published port.
 func publishedAs(q *check.Question) string {
 	s := fmt.Sprintf("published port %d", q.Published)
+	if q.PublishedProto != "" {
+		s += "/" + q.PublishedProto
+	}
 	if q.Hostname != "" || q.Path != "" {
 		s += ", asked for " + q.Hostname + cmp.Or(q.Path, "/")
 	}
 	if q.Status != 0 {
 		s += fmt.Sprintf(", status %d expected", q.Status)
+	}
+	if q.Node != "" && q.To == "" {
+		s += ", from " + q.Node + " only"
 	}
 	return s
 }

@@ -9,17 +9,19 @@ import (
 	"fairway/internal/fact"
 )
 
+// portKey is one published port, as it was spoken to.
+type portKey struct {
+	service   string
+	published uint16
+	proto     string
+}
+
 // ports shows what every node's published port answered, asked from others and
 // from itself, side by side.
 func (t *text) ports() {
-	type key struct {
-		service   string
-		published uint16
-		proto     string
-	}
-	var keys []key
+	var keys []portKey
 	for _, h := range t.r.Hosts {
-		if k := (key{h.Service, h.Published, h.Proto}); h.Published != 0 && (h.Stage == fact.StageNode || h.Stage == fact.StageSelf) && !slices.Contains(keys, k) {
+		if k := (portKey{h.Service, h.Published, h.Proto}); h.Published != 0 && (h.Stage == fact.StageNode || h.Stage == fact.StageSelf) && !slices.Contains(keys, k) {
 			keys = append(keys, k)
 		}
 	}
@@ -34,7 +36,7 @@ func (t *text) ports() {
 		slices.Sort(nodes)
 		var rows [][]string
 		for _, n := range nodes {
-			others, self := t.answers(k.service, k.published, n, fact.StageNode), t.answers(k.service, k.published, n, fact.StageSelf)
+			others, self := t.answers(k, n, fact.StageNode), t.answers(k, n, fact.StageSelf)
 			if others == nil && self == nil {
 				continue
 			}
@@ -45,9 +47,9 @@ func (t *text) ports() {
 	t.stages()
 }
 
-func (t *text) answers(service string, published uint16, node string, st fact.Stage) *check.HostRow {
+func (t *text) answers(k portKey, node string, st fact.Stage) *check.HostRow {
 	i := slices.IndexFunc(t.r.Hosts, func(h check.HostRow) bool {
-		return h.Service == service && h.Published == published && h.Node == node && h.Stage == st
+		return h.Service == k.service && h.Published == k.published && h.Proto == k.proto && h.Node == node && h.Stage == st
 	})
 	if i < 0 {
 		return nil
@@ -56,7 +58,7 @@ func (t *text) answers(service string, published uint16, node string, st fact.St
 }
 
 func answered(h *check.HostRow) string {
-	if h == nil {
+	if h == nil || h.Of == 0 {
 		return "not asked"
 	}
 	return fmt.Sprintf("%d of %d", h.Good, h.Of)
@@ -67,6 +69,8 @@ func how(h *check.HostRow) string {
 	switch {
 	case h == nil:
 		return ""
+	case h.Of == 0:
+		return strings.TrimPrefix(h.Error, "not asked: ")
 	case h.Error != "" && h.Outcome != fact.Open:
 		return strings.TrimPrefix(string(h.Outcome)+", "+h.Error, "error, ")
 	case h.Good < h.Of && h.HTTPStatus != 0:
@@ -76,9 +80,19 @@ func how(h *check.HostRow) string {
 	case h.Note != "":
 		return h.Note
 	case h.HTTPStatus != 0:
-		return fmt.Sprintf("HTTP %d", h.HTTPStatus)
+		return fmt.Sprintf("HTTP %d", h.HTTPStatus) + few(h)
+	case h.Proto == "udp":
+		return "not refused" + few(h)
 	}
-	return ""
+	return strings.TrimPrefix(few(h), "; ")
+}
+
+// few says that round robin may not have met every backend.
+func few(h *check.HostRow) string {
+	if h.Wanted == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d would meet every backend", h.Wanted)
 }
 
 // stages lists the parts of a path that were asked alone, and virtual IPs:
