@@ -20,15 +20,18 @@ import (
 type Fault struct {
 	ID    string
 	Doc   string // one sentence
-	Layer string // U underlay, C control plane, X vxlan, D names, A application, O operator, K kernel, B bridge
+	Layer string // U underlay, C control plane, X vxlan, D names, A application, O operator, K kernel, B bridge, L load balancer, I routing mesh
 	// Renews: healing leaves tasks of web or api replaced by new ones, so the kernel state is as healthy as before and
 	// not the same.
 	Renews bool
 	// TwoEnds: one node alone cannot tell.
 	TwoEnds bool
-	Break   func(ctx context.Context, l *Lab, d *Draw) error
-	Heal    func(ctx context.Context, l *Lab, d *Draw) error
-	Want    func(l *Lab, d *Draw) Want
+	// Kernel is the feature of a kernel that the fault needs: "ip_vs"; "no ip_vs" where it must be missing; empty for none.
+	// Labs with another kernel leave the fault out.
+	Kernel string
+	Break  func(ctx context.Context, l *Lab, d *Draw) error
+	Heal   func(ctx context.Context, l *Lab, d *Draw) error
+	Want   func(l *Lab, d *Draw) Want
 }
 
 // Want is the question to ask and the causes to expect, and no other.
@@ -113,6 +116,21 @@ func Faults() []Fault {
 		underlayMTUBlackhole(),
 		underlayPeerRoute(),
 		underlayPeerCable(),
+		lbSandboxMissing(),
+		lbEndpointUnreachable(),
+		lbVIPNotProgrammed(),
+		fwmarkMissing(),
+		fwmarkConflicting(),
+		ipvsDestMissing("ipvs-dest-missing", ""),
+		ipvsDestMissing("ipvs-dest-missing-ingress", ingress),
+		ipvsDestStale("ipvs-dest-stale", ""),
+		ipvsDestStale("ipvs-dest-stale-ingress", ingress),
+		ipvsWeightStuck("ipvs-weight-stuck", ""),
+		ipvsWeightStuck("ipvs-weight-stuck-ingress", ingress),
+		ipvsSNATMissing("ipvs-snat-or-vs-conntrack-missing", "", withoutSNAT),
+		ipvsSNATMissing("ipvs-snat-missing-ingress", ingress, withoutSNAT),
+		ipvsSNATMissing("ipvs-vs-conntrack-missing", "", "sysctl -qw net.ipv4.vs.conntrack=0"),
+		dsrMisconfiguration(),
 	}
 }
 
@@ -125,6 +143,9 @@ func FindFault(id string) (Fault, error) {
 	}
 	return Fault{}, fmt.Errorf("no fault %q: see fairway-lab faults", id)
 }
+
+// Fits tells whether the kernel of labs here has what a fault needs.
+func (f Fault) Fits() bool { return f.Kernel == "" || (f.Kernel == needsIPVS) == hasIPVS() }
 
 // target is where the drawn frontend wants to connect to.
 func (d *Draw) target() netip.AddrPort {

@@ -11,9 +11,10 @@ import (
 
 func ipvsKernelMissing() Fault {
 	return Fault{
-		ID:    "ipvs-kernel-missing",
-		Doc:   "a service has a virtual address, and the node's kernel has no IPVS to serve it",
-		Layer: "K",
+		ID:     "ipvs-kernel-missing",
+		Kernel: lacksIPVS,
+		Doc:    "a service has a virtual address, and the node's kernel has no IPVS to serve it",
+		Layer:  "K",
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			if l.IPVS {
 				return errors.New("this kernel has IPVS")

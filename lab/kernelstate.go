@@ -21,6 +21,7 @@ show() {
 		[ -e /proc/sys/net/ipv4/$s ] && echo $s $(cat /proc/sys/net/ipv4/$s)
 	done
 	cat /proc/sys/net/netfilter/nf_conntrack_max 2>/dev/null
+	[ ! -e /proc/net/ip_vs ] || ipvsadm -Sn
 }
 if [ -n "$1" ]; then show; exit 0; fi
 show | sed -e 's/^/host: /'

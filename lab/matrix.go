@@ -78,6 +78,9 @@ func chooseTrials(ids []string) ([]trial, error) {
 		}})
 	}
 	for _, f := range Faults() {
+		if !f.Fits() && !slices.Contains(ids, f.ID) {
+			continue // a table of another kernel has it
+		}
 		all = append(all, trial{f.ID, f.TwoEnds, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeFault(ctx, f, r)
 		}})
