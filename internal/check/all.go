@@ -73,9 +73,10 @@ func All() []*Check {
 		ConntrackFull,
 
 		// The routing mesh, from the host's rules to the sandbox.
-		// (ingress-port-conflict-host ingress-ipv6-blackhole ingress-sbox-missing)
+		// (ingress-port-conflict-host ingress-sbox-missing)
 		PublishModeHost,
 		IngressPortConflict,
+		IngressIPv6,
 		IngressSandboxMissing,
 		IngressChainMissing,
 		IngressPortRuleMissing,
@@ -97,6 +98,7 @@ func All() []*Check {
 		DSRMisconfiguration,
 		IPVSIdleTimeout,
 		IPVSConnReuse,
+		IPVSUDPSticky,
 
 		// Rules inside the task.
 		IngressRedirectMissing,

@@ -16,6 +16,22 @@ import (
 // procIPVS is there exactly where the kernel has IPVS, and anybody may read it.
 const procIPVS = procNet + "ip_vs"
 
+// procConns is IPVS's table of connections, one line each; expireNodest says
+// whether the kernel forgets those whose backend is gone.
+const (
+	procConns    = procNet + "ip_vs_conn"
+	expireNodest = procSys + "net/ipv4/vs/expire_nodest_conn"
+)
+
+// flowFiles is what to read of a balancer's connections: nothing where the kernel
+// forgets by itself those in question, for the table may be long.
+func (s *space) flowFiles() []string {
+	if !s.balances() || sysctlValue(s.texts[expireNodest].data) != "0" {
+		return nil
+	}
+	return []string{procConns}
+}
+
 // balancing returns the number of the kernel's IPVS family; 0 without IPVS, and
 // then nothing was asked that could load it.
 func balancing(root fs.FS) (uint16, error) {
@@ -80,7 +96,14 @@ func (s *space) readIPVS() error {
 	}
 	v, err := ipvs.Read(s.vs, s.gate.ipvs)
 	s.held.IPVS = v
-	return torn(err, ipvs.ErrTorn)
+	flows, asked := s.texts[procConns]
+	if err != nil || !asked || errors.Is(flows.err, fs.ErrNotExist) {
+		return torn(err, ipvs.ErrTorn)
+	}
+	if err = flows.err; err == nil {
+		v.Stranded, err = ipvs.Stranded(flows.data, v)
+	}
+	return err
 }
 
 // anyService reports whether /proc/net/ip_vs has more than its three lines of

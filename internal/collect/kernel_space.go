@@ -121,6 +121,7 @@ func (s *space) open(all bool) bool {
 			return nil
 		}
 		s.slurp(sysctlFiles(s.held.Role)...)
+		s.slurp(s.flowFiles()...)
 		if s.gate.tcp || s.gate.udp {
 			if s.diag, err = dialDiag(); err != nil {
 				return err

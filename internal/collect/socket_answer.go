@@ -19,6 +19,8 @@ import (
 type diagAnswer struct {
 	seq  uint32
 	rows []fact.Socket
+	// row reads a row instead of rows, where it is set.
+	row  func([]byte)
 	done bool
 	// torn: the kernel said that the dump was interrupted.
 	torn bool
@@ -43,6 +45,10 @@ func (a *diagAnswer) take(b []byte) error {
 			a.done = true
 			return netlinkError(m.Data)
 		case unix.SOCK_DIAG_BY_FAMILY:
+			if a.row != nil {
+				a.row(m.Data)
+				continue
+			}
 			s, err := diagSocket(m.Data)
 			if err != nil {
 				return err

@@ -51,6 +51,9 @@ func (s *space) readSockets() error {
 		}
 	}
 	sortSockets(s.held.Sockets)
+	if err := s.readWaiting(); err != nil {
+		failed = errors.Join(failed, err)
+	}
 	return failed
 }
 
@@ -132,7 +135,10 @@ func dialDiag() (*diagConn, error) {
 }
 
 // dump asks once and reads the answer to its end.
-func (c *diagConn) dump(request []byte) ([]fact.Socket, error) {
+func (c *diagConn) dump(request []byte) ([]fact.Socket, error) { return c.ask(request, nil) }
+
+// ask is dump with another reader of the rows, where one is given.
+func (c *diagConn) ask(request []byte, row func([]byte)) ([]fact.Socket, error) {
 	c.seq++
 	m := netlink.Message{Header: netlink.Header{
 		Length: uint32(unix.NLMSG_HDRLEN + len(request)), Type: unix.SOCK_DIAG_BY_FAMILY,
@@ -144,7 +150,7 @@ func (c *diagConn) dump(request []byte) ([]fact.Socket, error) {
 	if err := unix.Sendto(c.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err
 	}
-	a := diagAnswer{seq: c.seq}
+	a := diagAnswer{seq: c.seq, row: row}
 	for !a.done {
 		n, _, err := unix.Recvfrom(c.fd, c.buf, 0)
 		if err == unix.EINTR {

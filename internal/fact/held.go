@@ -203,6 +203,9 @@ type Socket struct {
 	Backlog uint32
 	UID     uint32
 	Inode   uint64
+	// Waiting6 is how many connections over IPv6 are established and wait to be
+	// accepted now; counted for published TCP ports of a host only.
+	Waiting6 uint32 `json:",omitempty"`
 	// BacklogKnown tells a limit of 0 from one that was not read.
 	BacklogKnown bool
 	// Owner is the process's name, "nginx"; empty when it was not looked for or

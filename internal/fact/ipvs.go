@@ -12,6 +12,17 @@ type IPVS struct {
 	// Timeouts of idle connections; the kernel starts with 900 s, 120 s, 300 s.
 	TCPTimeout, TCPFinTimeout, UDPTimeout time.Duration
 	Services                              []VirtualService
+	// Stranded are UDP flows that are remembered for a backend which no service
+	// has any more: the kernel drops their packets until it forgets them. At most
+	// 64. None where it ends such flows by itself (net.ipv4.vs.expire_nodest_conn).
+	Stranded []StrandedFlow `json:",omitempty"`
+}
+
+// StrandedFlow is a flow of datagrams that leads to a backend which is gone.
+type StrandedFlow struct {
+	Client, Virtual, Backend netip.AddrPort
+	// Left is how long it will be remembered.
+	Left time.Duration
 }
 
 // VirtualService is one virtual server. Swarm's have a mark and no address.
