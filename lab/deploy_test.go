@@ -174,7 +174,7 @@ func deployOnAWorker(t *testing.T, l *lab.Lab) {
 }
 
 func deployWithoutImage(t *testing.T, l *lab.Lab) {
-	run(t, l, "n1", "deploy").expect(t, 1, "loaded the image on n1", "n1 running", "n2 image missing", "`fairway deploy --load ssh` brings it there; or by hand, and so on for each: fairway image -o - | ssh 10.77.0.12 docker load",
+	run(t, l, "n1", "deploy").expect(t, 1, "loaded the image on n1", "n1 running", "n2 image missing", "`fairway deploy --load mesh` brings it there through the Swarm itself, `fairway deploy --load ssh` over SSH; or by hand, and so on for each: fairway image -o - | ssh 10.77.0.12 docker load",
 		"no agent answers on 3 of 4 nodes: n2, n3, n4")
 	loadImage(t, l, "n2", "n3", "n4")
 	run(t, l, "n1", "deploy").expect(t, 0, "already there", "n1 running", "n2 running", "n3 running", "n4 running")

@@ -15,8 +15,25 @@ import (
 	"fairway/lab"
 )
 
+// built is the environment variable that names the program when it was built
+// before User Mode Linux took over, where building would take minutes.
+const built = "FAIRWAY_LAB_PROGRAM"
+
+// buildForInside builds the program for a test that may go on inside.
+func buildForInside(t *testing.T) {
+	t.Helper()
+	program, err := buildFairway()
+	if err != nil {
+		t.Fatalf("build fairway: %v", err)
+	}
+	t.Setenv(built, program)
+}
+
 // buildFairway makes the program that the tests below judge, once.
 var buildFairway = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(built); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "fairway")
 	if err != nil {
 		return "", err
