@@ -32,7 +32,7 @@ type UML struct {
 }
 
 const (
-	umlEnv     = "FAIRWAY_LAB_UML"   // for the first process inside: the state folder on the machine
+	umlEnv     = "FAIRWAY_LAB_FIRST" // for the first process inside: the state folder on the machine
 	shareEnv   = "FAIRWAY_LAB_SHARE" // for everything inside: the folder that both sides see
 	keeperPart = "uml"
 )
