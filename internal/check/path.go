@@ -146,7 +146,7 @@ func rose(h fact.Hits, of string) string {
 	if !h.Counted {
 		return ""
 	}
-	s := fmt.Sprintf("%s %d packets", of, h.Packets)
+	s := fmt.Sprintf("%s %d %s", of, h.Packets, plural(int(min(h.Packets, 2)), "packet", "packets"))
 	if h.Twice {
 		s += fmt.Sprintf(", %d more while asked", h.Delta())
 	}

@@ -77,6 +77,8 @@ func how(h *check.HostRow) string {
 		return fmt.Sprintf("HTTP %d", h.HTTPStatus)
 	case h.Good < h.Of:
 		return string(h.Outcome)
+	case h.Note != "" && h.HTTPStatus != 0:
+		return fmt.Sprintf("HTTP %d, %s", h.HTTPStatus, h.Note)
 	case h.Note != "":
 		return h.Note
 	case h.HTTPStatus != 0:
@@ -155,7 +157,7 @@ func (t *text) paths() {
 func (t *text) hop(p *check.Path, k, good int) {
 	h := &p.Hops[k]
 	st, word := sign(h.Answer)
-	line := word + " " + h.Hop
+	line := h.Hop
 	if h.Counter != "" {
 		line += ": " + h.Counter
 	}
@@ -167,7 +169,7 @@ func (t *text) hop(p *check.Path, k, good int) {
 			line += fmt.Sprintf(" (on %s: %s)", t.r.Paths[good].Hops[k].Node, c)
 		}
 	}
-	t.text(2, st, line)
+	t.item(2, st, word+" ", line)
 }
 
 // sign is the style and the word of an answer; the word says it without colour.
