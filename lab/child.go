@@ -44,6 +44,8 @@ func MaybeChild() {
 		run = runKeeper
 	case insidePart:
 		run = runInside
+	case matrixPart:
+		run = runMatrix
 	}
 	if err := run(os.Args[3]); err != nil {
 		fmt.Fprintf(os.Stderr, "%s of lab %s: %v\n", os.Args[2], os.Args[1], err)

@@ -13,14 +13,16 @@ func ingressPortConflict() Fault {
 		Layer:  "I",
 		Kernel: needsIPVS,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
-			if err := l.runContainer(ctx, d.Node, extra+"rival", "host", "-http", fmt.Sprintf(":%d", port)); err != nil {
+			// Not root, as which it would look like the engine's own socket to who does not see the host's processes.
+			_, err := l.Exec(ctx, d.Node, "docker", "run", "-d", "--name", extra+"rival", "--label", "fairway.lab=extra", "--network", "host",
+				"--user", "65534", echoImage, "/echo", "-http", fmt.Sprintf(":%d", port))
+			if err != nil {
 				return err
 			}
 			if err := l.expectMesh(ctx, d.Peer, d.Node, port, true); err != nil { // the rival answers
 				return err
 			}
-			_, err := l.startPublished(ctx, d, d.Peer, port)
-			if err != nil {
+			if _, err := l.startPublished(ctx, d, d.Peer, port); err != nil {
 				return err
 			}
 			_, err = l.Exec(ctx, d.Node, "sh", "-ec", fmt.Sprintf("! ss -Hltnp 'sport = :%d' | grep dockerd", port))

@@ -25,11 +25,16 @@ type MatrixOptions struct {
 	Out     io.Writer
 	// Way is how nodes are reached. In all ways but Here healthy means that all was seen, too.
 	Way Way
+	// Kernel is [KernelOwn] (also when empty), [KernelUML] or [KernelAuto].
+	Kernel string
+	Legacy bool // iptables-legacy inside the nodes
 }
 
 // Matrix tries every fault on every engine: healthy before, exactly the causes expected, healthy after. What has passed
 // with the same fairway before is not tried again. The error says how many failed; it ends only when a lab cannot start.
-func Matrix(ctx context.Context, o MatrixOptions) error {
+func Matrix(ctx context.Context, o MatrixOptions) error { return matrixOn(ctx, o) }
+
+func matrixHere(ctx context.Context, o MatrixOptions) error {
 	program, err := os.ReadFile(o.Fairway)
 	if err != nil {
 		return fmt.Errorf("read fairway: %w", err)
@@ -65,26 +70,30 @@ func Matrix(ctx context.Context, o MatrixOptions) error {
 // trial is one row of the matrix. It says why it failed, the report that was wrong, and whether the lab may be spoilt.
 type trial struct {
 	id      string
-	twoEnds bool // as Fault.TwoEnds
+	kernel  string // as Fault.Kernel
+	twoEnds bool   // as Fault.TwoEnds
 	judge   func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
+}
+
+// here: the table of this kernel has it. User Mode Linux, which is slow, is for what the machine's kernel lacks.
+func (t trial) here() bool {
+	return Fault{Kernel: t.kernel}.Fits() && (!InUML() || t.kernel == needsIPVS)
 }
 
 // chooseTrials finds the trials of those names, or all.
 func chooseTrials(ids []string) ([]trial, error) {
 	var all []trial
 	for _, s := range Situations() {
-		all = append(all, trial{s.ID, false, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{s.ID, s.Kernel, false, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeSituation(ctx, s, r)
 		}})
 	}
 	for _, f := range Faults() {
-		if !f.Fits() && !slices.Contains(ids, f.ID) {
-			continue // a table of another kernel has it
-		}
-		all = append(all, trial{f.ID, f.TwoEnds, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{f.ID, f.Kernel, f.TwoEnds, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeFault(ctx, f, r)
 		}})
 	}
+	all = slices.DeleteFunc(all, func(t trial) bool { return !t.here() && !slices.Contains(ids, t.id) })
 	if len(ids) == 0 {
 		return all, nil
 	}
@@ -145,7 +154,7 @@ func (m *matrix) up(ctx context.Context, t trial) error {
 		return nil
 	}
 	m.down()
-	l, err := Up(ctx, Options{Name: m.name(), Nodes: 3, Engines: []string{m.engine}})
+	l, err := Up(ctx, Options{Name: m.name(), Nodes: 3, Engines: []string{m.engine}, Legacy: m.Legacy})
 	if err != nil {
 		return err
 	}
@@ -173,7 +182,7 @@ func (m *matrix) seed(fault string) int64 {
 
 // try judges one row. It returns the report that was wrong, and whether the lab may be spoilt.
 func (m *matrix) try(ctx context.Context, t trial) (row, string, bool) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute*m.lab.patience())
 	defer cancel()
 	r := row{Engine: m.engine, Way: m.Way, Fault: t.id, Hash: m.results.hash, Seed: m.seed(t.id), Verdict: "fail"}
 	begin := time.Now()
@@ -191,7 +200,7 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 	if err != nil {
 		return err.Error(), "", true
 	}
-	calm := first.ask() // the question of a healthy lab
+	calm := f.calm(l, first)
 	if why, evidence = m.judgeHealthy(ctx, calm, false); why != "" {
 		return "before: " + why, evidence, true
 	}
@@ -221,6 +230,14 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 		return "after: " + why, evidence, true
 	}
 	return "", "", false
+}
+
+// calm is the question of a healthy lab: the fault's own, or the usual one where the fault adds what it asks about.
+func (f Fault) calm(l *Lab, d *Draw) Want {
+	if w := f.Want(l, d); w.To == d.askMesh().To {
+		return d.askMesh()
+	}
+	return d.ask()
 }
 
 // judgeSituation asks in a state where nothing is wrong, for as long as it lasts, and once more when it is over.
@@ -259,7 +276,11 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 	if why != "" {
 		return why, evidence, false
 	}
-	if why, evidence = m.judgeHealthy(ctx, d.ask(), false); why != "" {
+	calm := d.ask()
+	if s.Kernel == needsIPVS {
+		calm = d.askMesh()
+	}
+	if why, evidence = m.judgeHealthy(ctx, calm, false); why != "" {
 		return "after: " + why, evidence, true
 	}
 	return "", "", false

@@ -12,9 +12,11 @@ import (
 // Situation is a state of a Swarm in which nothing is wrong although something is unusual: a diagnosis must find no cause.
 // What it adds carries the same prefix as with faults.
 type Situation struct {
-	ID    string
-	Doc   string
-	Setup func(ctx context.Context, l *Lab, d *Draw) error
+	ID  string
+	Doc string
+	// Kernel is as with faults.
+	Kernel string
+	Setup  func(ctx context.Context, l *Lab, d *Draw) error
 	// Asks are the questions; no causes are wanted.
 	Asks func(d *Draw) []Want
 	// Over, where it is not nil, says whether the situation has passed: until then the questions are asked again and again.
@@ -75,6 +77,13 @@ func Situations() []Situation {
 		},
 		standaloneContainer(),
 		twoNetworks(),
+		meshDraining(),
+		meshOperatorRules(),
+		meshTwoPorts(),
+		meshTwoProtocols(),
+		meshDSR(),
+		meshHostMode(),
+		meshWithoutTask(),
 	}
 }
 
