@@ -37,7 +37,7 @@ type Fault struct {
 // Want is the question to ask and the causes to expect, and no other.
 type Want struct {
 	On       string // node to run fairway on
-	From, To string // as typed: web api:8080
+	From, To string // as typed: web api:8080; both empty: the whole Swarm, by fairway check
 	Causes   []Cause
 	Unseen   []string // nodes that the fault may hide from fairway; it says so
 	NoAgents []string // nodes that take no new agent now
@@ -93,12 +93,21 @@ func Faults() []Fault {
 		appBoundToOneNetwork(),
 		appAcceptQueueOverflow(),
 		ipvsKernelMissing(),
+		firewallFlush(),
+		daemonIPTablesDisabled(),
+		iptablesBackendSplit(),
+		gwbridgeMissing(),
+		egressRoute(),
+		egressMasquerade(),
+		appFirewallInside(),
 		endpointModeMismatch(),
 		overlayMTUOption(),
 		overlayMTUSandbox(),
 		overlayMTUNode(),
 		dataPathPortMismatch(),
 		dnsResolverDead(),
+		dnsResolverNATMissing(),
+		dnsResolverNATAstray(),
 		dnsResolvConfOverridden(),
 		dnsStaleRecord(),
 		dnsNameCollisionAlias(),
@@ -163,6 +172,11 @@ func (f Fault) Fits() bool { return f.Kernel == "" || (f.Kernel == needsIPVS) ==
 // target is where the drawn frontend wants to connect to.
 func (d *Draw) target() netip.AddrPort {
 	return netip.AddrPortFrom(d.PeerTask.Addrs[d.Network], uint16(d.Port))
+}
+
+// checkNode is a check of the whole Swarm that finds one cause, on the drawn node.
+func (d *Draw) checkNode(id string) Want {
+	return Want{On: d.Node, Causes: []Cause{{ID: id, Node: d.Node}}}
 }
 
 // ask is the usual question: the drawn pair of services, from the drawn node.

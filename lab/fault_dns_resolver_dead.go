@@ -3,66 +3,45 @@ package lab
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
+	"time"
 )
 
 func dnsResolverDead() Fault {
 	return Fault{
-		ID:    "dns-resolver-dead",
-		Doc:   "in one task the rules behind 127.0.0.11:53 lead to ports where nobody listens",
-		Layer: "D",
+		ID:     "dns-resolver-dead",
+		Doc:    "in one task the engine's resolver has lost its socket on 127.0.0.11",
+		Layer:  "D",
+		Renews: true,
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			ns, err := l.TaskNS(ctx, d.Task)
 			if err != nil {
 				return err
 			}
-			old, err := l.InNS(ctx, d.Node, ns, "iptables", "-w", "-t", "nat", "-S", "DOCKER_OUTPUT")
-			if err != nil {
+			if err := d.Note("broken", d.Task.ID); err != nil {
 				return err
 			}
-			lead := regexp.MustCompile(`--to-destination 127\.0\.0\.11:\d+`)
-			dead := fmt.Sprintf("--to-destination 127.0.0.11:%d", 2+d.rng.IntN(900))
-			var undo, do []string
-			n := 0
-			for line := range strings.Lines(old) {
-				rule, ok := strings.CutPrefix(strings.TrimSpace(line), "-A DOCKER_OUTPUT ")
-				if !ok {
-					continue
-				}
-				n++
-				replace := fmt.Sprintf("iptables -w -t nat -R DOCKER_OUTPUT %d ", n)
-				undo = append(undo, replace+rule)
-				do = append(do, replace+lead.ReplaceAllString(rule, dead))
-			}
-			if n == 0 {
-				return fmt.Errorf("%s has no rules in DOCKER_OUTPUT", d.Task.Name)
-			}
-			if err := d.Note("undo", strings.Join(undo, "\n")); err != nil {
+			if _, err := l.InNS(ctx, d.Node, ns, "ss", "-K", "-u", "-l", "src", "127.0.0.11"); err != nil {
 				return err
 			}
-			if _, err := l.InNS(ctx, d.Node, ns, "sh", "-ec", strings.Join(do, "\n")); err != nil {
-				return err
+			left, err := l.InNS(ctx, d.Node, ns, "ss", "-H", "-u", "-l", "-n", "src", "127.0.0.11")
+			if err == nil && strings.TrimSpace(left) != "" {
+				err = fmt.Errorf("%s still has its resolver: %s", d.Task.Name, left)
 			}
-			if found, err := l.Resolve(ctx, d.Task, "tasks."+d.PeerTask.Service); err == nil {
-				return fmt.Errorf("%s still resolves: %v", d.Task.Name, found)
-			}
-			return nil
-		},
-		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
-			if err := undoInTask(ctx, l, d); err != nil {
-				return err
-			}
-			_, err := l.Resolve(ctx, d.Task, "tasks."+d.PeerTask.Service)
 			return err
 		},
+		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
+			if d.Notes["broken"] == "" {
+				return nil
+			}
+			if _, err := l.Exec(ctx, d.Node, "docker", "rm", "-f", d.Task.Container); err != nil {
+				return err
+			}
+			return poll(ctx, 60*time.Second, "another task in place of "+d.Task.Name, func() (bool, error) {
+				tasks, err := l.Running(ctx, d.Task.Service, d.Node)
+				return err == nil && len(tasks) > 0 && tasks[0].ID != d.Task.ID, err
+			})
+		},
 		Want: wantFrontTask("dns-resolver-dead"),
-	}
-}
-
-// wantFrontTask expects one cause about the drawn frontend.
-func wantFrontTask(id string) func(*Lab, *Draw) Want {
-	return func(_ *Lab, d *Draw) Want {
-		return d.ask(Cause{ID: id, Node: d.Node, Kind: "task", Name: d.Task.Name})
 	}
 }

@@ -40,13 +40,19 @@ func (r report) causes() []Cause {
 	return all
 }
 
-// diagnose runs fairway's command on a node, and returns its report also as it was written.
+// diagnose runs fairway's command on a node, and returns its report also as it was written. A question without ends is
+// that of fairway check.
 func (l *Lab) diagnose(ctx context.Context, command []string, w Want) (report, string, error) {
 	argv := append(slices.Clone(command), "-o", "json")
-	if w.From != "" {
-		argv = append(argv, w.From)
+	for _, end := range []string{w.From, w.To} {
+		if end != "" {
+			argv = append(argv, end)
+		}
 	}
-	out, err := l.Exec(ctx, w.On, append(argv, w.To)...)
+	if i := slices.Index(argv, "diagnose"); w.To == "" && i >= 0 {
+		argv[i] = "check"
+	}
+	out, err := l.Exec(ctx, w.On, argv...)
 	var r report
 	if bad := json.Unmarshal([]byte(out), &r); bad != nil {
 		return r, out, errors.Join(fmt.Errorf("fairway wrote no report: %w", bad), err)

@@ -61,6 +61,7 @@ func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 	req.Peers, req.Resolv, req.Ports = routesTo(r.Peers, engine), ours(engine, r), r.Ports
 	kernel, held := collect.Kernel(ctx, req)
 	out.Node.Kernel = kernel
+	engine.WritesRules = collect.WritesRules(kernel)
 	out.Gaps = append(out.Gaps, held...)
 	out.Clock = l.now()
 	return out, nil

@@ -28,3 +28,6 @@ func Ours(_ context.Context, req KernelRequest) *fact.Gap {
 func Counters(context.Context, KernelRequest, []Again) ([]fact.SpaceCounters, []fact.Gap) {
 	return nil, nil
 }
+
+// WritesRules is not known where this host's kernel is not the engine's.
+func WritesRules(*fact.Kernel) string { return "" }
