@@ -224,5 +224,13 @@ func (j *judge) reachable(id fact.TaskID) *bool {
 		ok := p.Outcome == fact.Open && (out == nil || *out)
 		out = &ok
 	}
+	for i := range j.s.Seen.Published {
+		q := &j.s.Seen.Published[i]
+		if q.To != id || id == "" || q.Stage != fact.StageBackend || len(q.Requests) == 0 || asTCP(q).Outcome == fact.ProbeError {
+			continue
+		}
+		ok := !ailing(q) && (out == nil || *out)
+		out = &ok
+	}
 	return out
 }

@@ -80,6 +80,10 @@ func (in *In) silentToAll(n *fact.SwarmNode, f *Finding) bool {
 	ports := in.portProbes(n.ID, "gossip")
 	open, refused := outcomes(ports, fact.Open), outcomes(ports, fact.Refused)
 	if of == 0 || len(ports) == 0 {
+		// A node that is off for good, and has no part in the question, hides nothing.
+		if !slices.Contains(expect.PathNodes(in.Scope), n.ID) && in.Taken.Sub(n.Updated) > SteadyFor {
+			return false
+		}
 		in.Blind("the managers call %s %s; whether its engine answers others was not seen", n.Hostname, n.State)
 		return false
 	}

@@ -101,7 +101,7 @@ func (j *judge) unasked(rows []HostRow) []HostRow {
 				continue
 			}
 			if why == "" {
-				why = "no node that was looked at could ask it"
+				why = "nobody could ask it"
 			}
 			out = append(out, HostRow{Node: n.Hostname, Service: p.Name, Published: p.Port.Published, Proto: spoken, Stage: fact.StageNode, From: []string{},
 				Outcome: fact.ProbeError, Error: "not asked: " + why})
@@ -116,7 +116,7 @@ func (j *judge) wished(rows []HostRow) []HostRow {
 		p := &j.sc.Mesh[i]
 		for k := range rows {
 			h := &rows[k]
-			if n := p.Requests(j.s); h.Stage == fact.StageNode && h.Of > 0 && h.Of < n && h.Service == p.Name && h.Published == p.Port.Published {
+			if n := p.Requests(j.s, nodeNamed(j.s, h.Node)); h.Stage == fact.StageNode && h.Of > 0 && h.Of < n && h.Service == p.Name && h.Published == p.Port.Published {
 				h.Wanted = n
 			}
 		}
@@ -172,6 +172,7 @@ func (j *judge) serviceName(id fact.ServiceID) string {
 func (j *judge) published(r *Report) string {
 	type sum struct{ good, of, nodes int }
 	var keys []string
+	var left []string
 	by := map[string]*sum{}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
@@ -179,6 +180,9 @@ func (j *judge) published(r *Report) string {
 			continue
 		}
 		if h.Of == 0 {
+			if !slices.Contains(left, h.Node) {
+				left = append(left, h.Node)
+			}
 			continue
 		}
 		k := fmt.Sprintf("port %d of %s answered", h.Published, h.Service)
@@ -200,6 +204,9 @@ func (j *judge) published(r *Report) string {
 	var out []string
 	for _, k := range keys {
 		out = append(out, fmt.Sprintf("%s %d of %d requests on %d %s", k, by[k].good, by[k].of, by[k].nodes, plural(by[k].nodes, "node", "nodes")))
+	}
+	if len(left) > 0 && len(out) > 0 && j.s.Question.Published != 0 {
+		out = append(out, listed(left)+plural(len(left), " was", " were")+" not asked")
 	}
 	return strings.Join(out, "; ")
 }

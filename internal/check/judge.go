@@ -206,7 +206,11 @@ func (j *judge) question() Question {
 	if q.Port == 0 {
 		out.Ports = j.sc.Ports
 	}
-	for _, n := range j.sc.Overlays() {
+	nets := j.sc.Networks
+	if q.To == "" {
+		nets = j.sc.Overlays()
+	}
+	for _, n := range nets {
 		out.Networks = append(out.Networks, expect.NetworkName(j.s, n))
 	}
 	return out

@@ -40,6 +40,9 @@ func lookAt(scenario string) cli.Looker {
 		case "panic":
 			panic("index out of\x1b[31m range")
 		}
+		if s := meshScenario(scenario, q); s != nil {
+			return s, nil
+		}
 		s := facttest.Scenario(scenario)
 		if ctx.Err() != nil {
 			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before everything was looked at"})

@@ -80,6 +80,11 @@ func publishing(s *fact.Snapshot, of []fact.ServiceID) []Published {
 // ends of that path: every node on one side, its tasks on the other.
 func resolvePublished(s *fact.Snapshot, sc *Scope) error {
 	q := s.Question
+	if q.Node != "" && q.To == "" { // it says who asks; with ends they say it
+		if _, err := onNode(s, nil, q.Node); err != nil {
+			return err
+		}
+	}
 	if q.Published != 0 {
 		all := publishing(s, nil)
 		for _, p := range all {

@@ -18,16 +18,14 @@ const MaxRequests = 20
 // run, in both looks together (design: "Probing must not hurt").
 const PairRequests = 2 * RequestsEach
 
-// Requests is how many requests to a node's published port are wanted.
-func (p *Published) Requests(s *fact.Snapshot) int { return requests(s, p) }
-
-// requests is how many requests each node gets: twice the number of backends,
-// so that round robin meets every backend (runbook I2); two where the whole
-// Swarm is asked, from different nodes where there are so many.
-func requests(s *fact.Snapshot, p *Published) int {
+// Requests is how many requests to a node's published port are wanted: twice
+// the number of backends, so that round robin meets every backend (runbook I2);
+// two where the whole Swarm is asked, from different nodes where there are so
+// many. In host mode a node's own tasks are the backends.
+func (p *Published) Requests(s *fact.Snapshot, id fact.NodeID) int {
 	n := 0
 	for _, e := range serviceEnds(s, p.Service) {
-		if e.Running {
+		if e.Running && (p.Port.Mode != "host" || e.Node == id) {
 			n++
 		}
 	}
@@ -95,13 +93,13 @@ func (p *Published) Unaskable(s *fact.Snapshot, id fact.NodeID) string {
 	n := s.Wanted.Node(id)
 	switch {
 	case n != nil && n.State != "ready":
-		return "the managers say that the node is " + n.State
+		return "the node is " + n.State
 	case p.Port.Proto != "tcp" && p.Port.Proto != "udp":
 		return p.Port.Proto + " is not spoken by fairway"
 	case p.swarms(s):
 		return "the port is one of Swarm itself"
 	case p.Port.Mode == "host" && s.Question.Published != p.Port.Published && !p.served(s, id):
-		return "the port is published in host mode, and the node has no task of " + p.Name
+		return "no task is there, and the port is in host mode"
 	case !HostAddr(s, id).IsValid():
 		return "nobody knows an address of the node"
 	}
@@ -139,13 +137,13 @@ func (p *Published) ask(s *fact.Snapshot, id fact.NodeID) []fact.PublishedProbe 
 		one := p.probe(s, fact.StageNode, netip.AddrPortFrom(addr, p.Port.Published))
 		one.Node, one.From = id, fact.Source{Node: n.Name, NetNS: n.Kernel.Host().Name}
 		if n.ID == id {
-			one.Stage, one.Count = fact.StageSelf, min(RequestsEach, requests(s, p))
+			one.Stage, one.Count = fact.StageSelf, min(RequestsEach, p.Requests(s, id))
 			own = append(own, one)
 			continue
 		}
 		others = append(others, one)
 	}
-	return append(spread(others, requests(s, p), id), own...)
+	return append(spread(others, p.Requests(s, id), id), own...)
 }
 
 // knownAs is the address by which one node's engine knows another: no agent
@@ -174,7 +172,7 @@ func More(s *fact.Snapshot, sc *Scope) []fact.PublishedProbe {
 }
 
 func (p *Published) more(s *fact.Snapshot, id fact.NodeID) []fact.PublishedProbe {
-	lack := requests(s, p)
+	lack := p.Requests(s, id)
 	var list []fact.PublishedProbe
 	for _, q := range s.Seen.Published {
 		if q.Stage != fact.StageNode || q.Node != id || q.Service != p.Service || q.Published != p.Port.Published {
@@ -261,7 +259,7 @@ func virtual(s *fact.Snapshot, sc *Scope) []fact.PublishedProbe {
 
 func toVIPs(s *fact.Snapshot, sc *Scope, svc *fact.Service, src fact.Source) []fact.PublishedProbe {
 	var out []fact.PublishedProbe
-	n := requests(s, &Published{Service: svc.ID})
+	n := (&Published{Service: svc.ID}).Requests(s, "")
 	for _, v := range svc.VIPs {
 		if !slices.Contains(sc.Networks, v.Network) {
 			continue
@@ -350,7 +348,7 @@ func (p *Published) sandboxes(s *fact.Snapshot) []fact.PublishedProbe {
 		}
 		// Whether it is whole is seen by a connection: not a byte is said.
 		q := fact.PublishedProbe{Stage: fact.StageSandbox, Target: netip.AddrPortFrom(at, p.Port.Published), Service: p.Service, Published: p.Port.Published, Proto: p.Port.Proto}
-		q.From, q.Node, q.Count = fact.Source{Node: n.Name, NetNS: n.Kernel.Host().Name}, n.ID, min(RequestsEach, requests(s, p))
+		q.From, q.Node, q.Count = fact.Source{Node: n.Name, NetNS: n.Kernel.Host().Name}, n.ID, min(RequestsEach, p.Requests(s, n.ID))
 		out = append(out, q)
 	}
 	return out
