@@ -30,13 +30,39 @@ func matrixOn(ctx context.Context, o MatrixOptions) error {
 	case KernelUML:
 		return matrixInUML(ctx, o)
 	case KernelAuto:
-		err := matrixHere(ctx, o)
-		if !hasIPVS() && ctx.Err() == nil {
-			err = errors.Join(err, matrixInUML(ctx, o))
-		}
-		return err
+		return matrixOnBoth(ctx, o)
 	}
 	return fmt.Errorf("kernel %q: there are %s, %s and %s", o.Kernel, KernelOwn, KernelUML, KernelAuto)
+}
+
+// matrixOnBoth runs what the machine's kernel can do there, and the rest in User Mode Linux.
+func matrixOnBoth(ctx context.Context, o MatrixOptions) error {
+	if hasIPVS() {
+		return matrixHere(ctx, o)
+	}
+	own, inside := o, o
+	if len(o.Faults) > 0 {
+		trials, err := chooseTrials(o.Faults)
+		if err != nil {
+			return err
+		}
+		own.Faults, inside.Faults = nil, nil
+		for _, t := range trials {
+			if t.here() {
+				own.Faults = append(own.Faults, t.id)
+			} else {
+				inside.Faults = append(inside.Faults, t.id)
+			}
+		}
+	}
+	var errs []error
+	if len(o.Faults) == 0 || len(own.Faults) > 0 {
+		errs = append(errs, matrixHere(ctx, own))
+	}
+	if len(o.Faults) == 0 || len(inside.Faults) > 0 {
+		errs = append(errs, matrixInUML(ctx, inside))
+	}
+	return errors.Join(errs...)
 }
 
 // matrixInUML boots User Mode Linux once for each engine and runs that engine's part of the matrix inside. Its table and
