@@ -141,6 +141,7 @@ func Faults() []Fault {
 		lbSandboxMissing(),
 		lbEndpointUnreachable(),
 		lbVIPNotProgrammed(),
+		vipDisagreement(),
 		fwmarkMissing(),
 		fwmarkConflicting(),
 		ipvsDestMissing("ipvs-dest-missing", ""),

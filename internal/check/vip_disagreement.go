@@ -2,7 +2,10 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -18,7 +21,7 @@ var VIPDisagreement = &Check{
 		Relief:  "Let clients use tasks.NAME, and restart the engine of a node that believes in the wrong one.",
 		Fix:     "Remove the service, wait ten seconds, and make it anew.",
 	},
-	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
+	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindRules},
 	Side:    FromSide,
 	Because: []string{"networkdb-stale-entries", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung"},
 	Claims:  anyFailure,
@@ -30,18 +33,40 @@ func vipDisagreement(in *In) []Finding {
 	for _, v := range in.vips() {
 		for _, n := range in.Sighted {
 			e := believedService(n, v.Net.ID, v.Service.Name)
-			if net := n.Engine.Network(v.Net.ID); e == nil || !net.Instantiated || !e.VIP.IsValid() || e.VIP == v.Addr {
+			if net := n.Engine.Network(v.Net.ID); e == nil || !net.Instantiated {
+				continue
+			}
+			got, where := in.otherVIP(n, &v, e)
+			if !got.IsValid() {
 				continue
 			}
 			b := balance{Node: n, Net: v.Net, Service: v.Service, VIP: v.Addr}
 			f := Finding{Certainty: Proof, Node: n.Name, Network: v.Net.ID, Subject: ServiceSubject(v.Service), Only: Balanced, Nodes: []fact.NodeID{n.ID}, Probed: b.fails(in),
 				Services: []fact.ServiceID{v.Service.ID},
-				Message:  fmt.Sprintf("%s believes that %s has the virtual IP %s on %s, and the managers gave it %s", n.Name, v.Service.Name, e.VIP, v.Net.Name, v.Addr),
-				Evidence: []Evidence{{fmt.Sprintf("%s: services of %s", n.Name, v.Net.Name), v.Addr.String(), e.VIP.String()}},
+				Message:  fmt.Sprintf("%s believes that %s has the virtual IP %s on %s, and the managers gave it %s", n.Name, v.Service.Name, got, v.Net.Name, v.Addr),
+				Evidence: []Evidence{{where, v.Addr.String(), got.String()}},
 				Confirm:  fmt.Sprintf("on %s: docker network inspect -v %s | grep -A3 %s", n.Name, quoted(v.Net.Name), quoted(`"`+v.Service.Name+`"`)),
 				Relief:   fmt.Sprintf("let clients use tasks.%s; %s", v.Service.Name, restartEngine(n.Name)), Impact: ImpactNode(n.Name)}
 			out = append(out, f)
 		}
 	}
 	return in.oncePerService(out)
+}
+
+// otherVIP is the virtual IP in which a node believes, where it is not the
+// managers': by the address it balances under the service's mark, or by gossip,
+// which may tell both and shows one of them by chance.
+func (in *In) otherVIP(n *fact.Node, v *virtualIP, e *fact.BelievedService) (got netip.Addr, where string) {
+	if ns := expect.Balancer(n, v.Net.ID); ns != nil {
+		marked := expect.MarkedVIPs(ns, e.FWMark)
+		for _, a := range marked {
+			if a != v.Addr && !slices.Contains(marked, v.Addr) && !in.isVIP(v.Net.ID, a) {
+				return a, fmt.Sprintf("%s: mangle INPUT of %s, mark %d", n.Name, ns.Name, e.FWMark)
+			}
+		}
+	}
+	if e.VIP.IsValid() && e.VIP != v.Addr {
+		return e.VIP, fmt.Sprintf("%s: services of %s", n.Name, v.Net.Name)
+	}
+	return netip.Addr{}, ""
 }

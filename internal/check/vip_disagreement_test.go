@@ -41,6 +41,17 @@ func TestVIPDisagreement(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
+	t.Run("gossip tells both, and shows the right one", func(t *testing.T) {
+		vipFault(t, vipOnNode2(fact.Unreachable, func(s *fact.Snapshot) {
+			otherVIP(s, 2)
+			net := facttest.NodeOf(s, 2).Engine.Network(facttest.App)
+			for k := range net.Services {
+				if net.Services[k].Name == "api" {
+					net.Services[k].VIP = facttest.ApiVIP
+				}
+			}
+		}), id, "10.0.1.200")
+	})
 	t.Run("two nodes are one fault", func(t *testing.T) {
 		s := vipOnNode2(fact.Unreachable, func(s *fact.Snapshot) { otherVIP(s, 2); otherVIP(s, 3) })
 		r := run(t, s)
@@ -56,5 +67,5 @@ func TestVIPDisagreement(t *testing.T) {
 		}
 		wantAnswer(t, run(t, s), id, check.OK)
 	})
-	vipUnknown(t, id, fact.KindNetworks)
+	vipUnknown(t, id, fact.KindNetworks, fact.KindRules)
 }

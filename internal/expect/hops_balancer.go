@@ -82,3 +82,23 @@ func LeaveBalanced(ns *fact.NetNS, own, backend netip.Addr, p Packet) Walked {
 	}
 	return Walk(ns, "postrouting", p)
 }
+
+// MarkedVIPs are the addresses whose connections a balancer gives a mark: what
+// its engine believes to be the virtual IP of the service with that mark.
+func MarkedVIPs(ns *fact.NetNS, mark uint32) []netip.Addr {
+	var out []netip.Addr
+	for _, t := range tables(ns, "mangle") {
+		c := t.Chain("INPUT")
+		if c == nil || mark == 0 {
+			continue
+		}
+		for _, r := range c.Rules {
+			for _, m := range r.Matches {
+				if r.Target.Kind == fact.TargetMark && r.Target.Value == mark && m.Kind == fact.MatchDestination && !m.Not && len(m.Prefixes) == 1 && m.Prefixes[0].IsSingleIP() {
+					out = append(out, m.Prefixes[0].Addr())
+				}
+			}
+		}
+	}
+	return out
+}
