@@ -94,6 +94,9 @@ type IngressRules struct {
 // publishes through the bridge leaves route_localnet of the gateway bridge off.
 func HostIngress(host *fact.NetNS) IngressRules {
 	out := IngressRules{Backend: EngineBackend(host), Chain: ingressChain}
+	if host.Netfilter == nil {
+		return out
+	}
 	for _, t := range host.Netfilter.Tables {
 		out.Foreign = out.Foreign || strings.HasPrefix(t.Name, "docker-")
 	}
