@@ -208,5 +208,35 @@ func (j *judge) published(r *Report) string {
 	if len(left) > 0 && len(out) > 0 && j.s.Question.Published != 0 {
 		out = append(out, listed(left)+plural(len(left), " was", " were")+" not asked")
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(append(out, stagesFailed(r.Hosts)...), "; ")
+}
+
+// stagesFailed says which parts of the paths failed when they were asked alone,
+// one clause each.
+func stagesFailed(rows []HostRow) []string {
+	what := map[fact.Stage]string{fact.StageSandbox: "ingress sandboxes, asked by their nodes, answered", fact.StageBackend: "tasks, asked by ingress sandboxes, answered",
+		fact.StageTask: "the application, asked on its own loopback, answered", fact.StageVIP: "virtual IPs answered"}
+	var out []string
+	for _, st := range stages {
+		good, of, how := 0, 0, ""
+		for i := range rows {
+			if h := &rows[i]; h.Stage == st && what[st] != "" {
+				good, of = good+h.Good, of+h.Of
+				if h.Good < h.Of {
+					how = cmp.Or(h.Error, string(h.Outcome))
+				}
+			}
+		}
+		if good < of {
+			out = append(out, fmt.Sprintf("%s %d of %d (%s)", what[st], good, of, how))
+		}
+	}
+	return out
+}
+
+// unmade reports whether requests to a node, or from one to a backend, could not
+// be made: that is no answer, and no silent pass. From a task that is on its way
+// out none can be made, either, and that says nothing.
+func unmade(q *fact.PublishedProbe) bool {
+	return q.From.Container == "" && slices.ContainsFunc(q.Requests, func(r fact.Request) bool { return r.Outcome == fact.ProbeError })
 }

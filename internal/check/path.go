@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,25 @@ var stations = []station{
 		"overlay-neigh-missing", "overlay-neigh-wrong-mac", "overlay-port-down-or-unenslaved"}, nil},
 	{"REDIRECT in the task", []string{"ingress-redirect-missing"}, nil},
 	{"firewall in the task", []string{"app-firewall-inside"}, nil},
-	{"application", []string{"task-not-running", "task-not-discoverable", "app-wrong-port", "app-bound-to-loopback", "app-bound-to-one-network", "app-accept-queue-overflow"}, nil},
+	{application, []string{"task-not-running", "task-not-discoverable", "app-wrong-port", "app-bound-to-loopback", "app-bound-to-one-network", "app-accept-queue-overflow"}, nil},
+}
+
+// application is the last hop.
+const application = "application"
+
+// failsAtHome says how a published port's application answers on its own
+// loopback, where nothing is in its way; empty where it does, or was not asked.
+func (j *judge) failsAtHome(p *expect.Published) string {
+	for i := range j.s.Seen.Published {
+		q := &j.s.Seen.Published[i]
+		if q.Stage != fact.StageTask || q.Service != p.Service || q.Published != p.Port.Published || !ailing(q) {
+			continue
+		}
+		row := HostRow{Outcome: fact.Open}
+		row.add(q)
+		return fmt.Sprintf("%s, asked on its own loopback, answers: %s", j.name(q.To, ""), cmp.Or(row.Error, string(row.Outcome)))
+	}
+	return ""
 }
 
 // paths are the ways through the routing mesh, one a published port and node.
@@ -76,6 +95,8 @@ func (j *judge) path(p *expect.Published, id fact.NodeID) Path {
 		switch why := j.found(&st, node, p); {
 		case why != "":
 			h.Answer, h.Why = Failed, why
+		case st.hop == application && j.failsAtHome(p) != "":
+			h.Answer, h.Why = Failed, j.failsAtHome(p)
 		case n == nil || n.Kernel == nil:
 			h.Answer, h.Why = Unknown, node+" was not looked at"
 		default:
@@ -112,7 +133,7 @@ func (f *located) concerns(s *fact.Snapshot, node string, p *expect.Published) b
 	if f.Node == node || f.Peer == node && f.Peer != "" {
 		return true
 	}
-	return slices.Contains([]string{"firewall in the task", "application", "REDIRECT in the task"}, hopOf(f.check.ID)) && touchesService(s, &f.Finding, p.Service) ||
+	return slices.Contains([]string{"firewall in the task", application, "REDIRECT in the task"}, hopOf(f.check.ID)) && touchesService(s, &f.Finding, p.Service) ||
 		f.Node == "" && (f.Subject.Kind != "service" || touchesService(s, &f.Finding, p.Service))
 }
 

@@ -41,9 +41,11 @@ characters or more), a container, or the address of one on an overlay. Without
 FROM, every service that shares a network with TO is asked. Without a port, the
 ports that TO's tasks listen on and those that it publishes are tried.
 
-With :PORT alone it asks every node's published port and follows its path from
-hop to hop; with both, the path from FROM to TO comes first. Where FROM reaches
-TO and one of them publishes a port, that port is looked at as well.`,
+With :PORT alone (or :PORT/udp) it asks every node's published port, from other
+nodes and from itself, and follows its path from hop to hop; with both, the path
+from FROM to TO comes first. Where FROM reaches TO and one of them publishes a
+port, that port is looked at as well. No more than 10 requests are made from one
+place to one address.`,
 		Example: "  fairway diagnose web api:8080\n  fairway diagnose :8080 --hostname myapp.example.com --path /health\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.ran = cmd
@@ -53,7 +55,7 @@ TO and one of them publishes a port, that port is looked at as well.`,
 	}
 	f.add(cmd)
 	f.http.add(cmd)
-	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`")
+	cmd.Flags().StringVar(&f.node, "node", "", "only ask from tasks on the node of this host `name`, and from its host")
 	// Only a name that is not there can make it fail.
 	_ = cmd.RegisterFlagCompletionFunc("node", cobra.NoFileCompletions)
 	return cmd
