@@ -23,14 +23,15 @@ func (d *Draw) askMesh(causes ...Cause) Want {
 	return Want{On: d.Node, To: fmt.Sprintf(":%d", d.Port), Causes: causes}
 }
 
-// meshAnswers asks a node's published port several times from another node, and counts the answers. A connection alone
-// proves nothing: where no rule leads the port away, the engine's own socket takes it and never answers.
+// meshAnswers asks a node's published port several times from another node, until one request fails, and counts the
+// answers. A connection alone proves nothing: where no rule leads the port away, the engine's own socket takes it and never
+// answers.
 func (l *Lab) meshAnswers(ctx context.Context, from, node string, port, times int) (int, error) {
 	n, err := l.Node(node)
 	if err != nil {
 		return 0, err
 	}
-	script := `for i in $(seq $2); do curl -sf -m 2 -o /dev/null "http://$1/" && echo ok; done; true`
+	script := `for i in $(seq $2); do curl -sf -m 2 -o /dev/null "http://$1/" || break; echo ok; done`
 	out, err := l.Exec(ctx, from, "sh", "-c", script, "sh", fmt.Sprintf("%s:%d", n.Addr, port), fmt.Sprint(times))
 	return strings.Count(out, "ok"), err
 }
