@@ -71,6 +71,8 @@ func how(h *check.HostRow) string {
 		return ""
 	case h.Of == 0:
 		return strings.TrimPrefix(h.Error, "not asked: ")
+	case h.Error == "connection "+string(h.Outcome):
+		return string(h.Outcome)
 	case h.Error != "" && h.Outcome != fact.Open:
 		return strings.TrimPrefix(string(h.Outcome)+", "+h.Error, "error, ")
 	case h.Good < h.Of && h.HTTPStatus != 0:
