@@ -65,30 +65,21 @@ func matrixOnBoth(ctx context.Context, o MatrixOptions) error {
 	return errors.Join(errs...)
 }
 
-// matrixInUML boots User Mode Linux once for each engine and runs that engine's part of the matrix inside. Its table and
-// reports are on the machine, in a folder of their own beside the others.
+// matrixInUML boots User Mode Linux once and runs the matrix inside, one engine after the other. Its table and reports are on
+// the machine, in a folder of their own beside the others.
 func matrixInUML(ctx context.Context, o MatrixOptions) error {
-	results, err := filepath.Abs(filepath.Join(o.Results, KernelUML))
-	if err != nil {
+	var err error
+	if o.Results, err = filepath.Abs(filepath.Join(o.Results, KernelUML)); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(results, 0o755); err != nil {
+	if err := os.MkdirAll(o.Results, 0o755); err != nil {
 		return err
 	}
-	o.Results = results
-	var errs []error
-	for _, engine := range o.Engines {
-		errs = append(errs, o.inUML(ctx, engine))
-	}
-	return errors.Join(errs...)
-}
-
-func (o MatrixOptions) inUML(ctx context.Context, engine string) error {
-	lab := Options{Name: o.Name, Nodes: 3, Engines: []string{engine}, Out: o.Out}
+	lab := Options{Name: o.Name, Nodes: len(o.Engines), Engines: o.Engines, Out: o.Out}
 	if err := lab.check(); err != nil {
 		return err
 	}
-	direct, err := lab.fillCache(ctx, newProgress(o.Out))
+	direct, err := lab.fillCache(ctx, newProgress(lab.Out))
 	if err != nil {
 		return err
 	}
@@ -96,17 +87,17 @@ func (o MatrixOptions) inUML(ctx context.Context, engine string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(u.matrix(ctx, o, engine), u.Off(context.WithoutCancel(ctx)))
+	return errors.Join(u.matrix(ctx, o), u.Off(context.WithoutCancel(ctx)))
 }
 
-// matrix runs this same program inside, to do what [Matrix] does for one engine.
-func (u *UML) matrix(ctx context.Context, o MatrixOptions, engine string) error {
+// matrix runs this same program inside, to do what [Matrix] does.
+func (u *UML) matrix(ctx context.Context, o MatrixOptions) error {
 	program, err := os.ReadFile(o.Fairway)
 	if err != nil {
 		return fmt.Errorf("read fairway: %w", err)
 	}
 	out := o.Out
-	o.Out, o.Kernel, o.Engines, o.Fairway = nil, KernelOwn, []string{engine}, filepath.Join(u.Share(), "judged")
+	o.Out, o.Kernel, o.Fairway = nil, KernelOwn, filepath.Join(u.Share(), "judged")
 	o.Legacy = o.Legacy || !u.NFT
 	if err := os.WriteFile(o.Fairway, program, 0o755); err != nil {
 		return err
@@ -122,7 +113,7 @@ func (u *UML) matrix(ctx context.Context, o MatrixOptions, engine string) error 
 	code, err := u.Run(ctx, Inside{Path: self, Argv: []string{childName, o.Name, matrixPart, file},
 		Writable: []string{o.Results}, Stdout: out, Stderr: out})
 	if err == nil && code != 0 {
-		err = fmt.Errorf("matrix of engine %s inside User Mode Linux: exit code %d: its messages are above", engine, code)
+		err = fmt.Errorf("matrix inside User Mode Linux: exit code %d: its messages are above", code)
 	}
 	return err
 }

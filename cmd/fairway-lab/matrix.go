@@ -26,7 +26,7 @@ func matrix(name *string) *cobra.Command {
 	f.Int64Var(&o.Seed, "seed", 1, "what chance draws nodes, tasks and the rest by")
 	f.StringVar(&o.Fairway, "fairway", "fairway", "`path` of the program to judge")
 	f.StringVar((*string)(&o.Way), "way", string(lab.Here), fmt.Sprintf("how nodes are reached, `one` of %v; in all but the first, n1 asks about faults on other nodes", lab.Ways()))
-	f.StringVar(&o.Kernel, "kernel", lab.KernelOwn, "own: the machine's, without the rows that it cannot do; uml: rows that need IPVS, in User Mode Linux, one boot for each engine; auto: own, and uml where the machine has no IPVS")
+	f.StringVar(&o.Kernel, "kernel", lab.KernelOwn, "own: the machine's, without the rows that it cannot do; uml: rows that need IPVS, in User Mode Linux; auto: own, and uml where the machine has no IPVS")
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "iptables-legacy inside the nodes")
 	f.StringVar(&o.Results, "results", "matrix-results", "`folder` for the table and the reports of mismatches; what passed there is not tried again")
 	return c
