@@ -75,9 +75,8 @@ func newTable(t *testing.T, b fact.Backend) *table {
 func (n *table) run(stdin string, argv ...string) {
 	n.t.Helper()
 	half := map[fact.Backend]string{fact.Legacy: "legacy", fact.NFTables: "nft"}[n.backend]
-	name, rest, _ := strings.Cut(argv[0], "iptables")
-	if name == "" {
-		argv[0] = "iptables-" + half + rest
+	if family, rest, ok := strings.Cut(argv[0], "tables"); ok {
+		argv[0] = family + "tables-" + half + rest
 	}
 	var out []byte
 	err := n.at.Do(func() (err error) {
@@ -163,6 +162,12 @@ func restored(t *testing.T, b fact.Backend, was *fact.Netfilter, commands ...str
 		n.run("", strings.Fields(c)...)
 	}
 	out := n.read()
+	putBack(out, was, b)
+	return out
+}
+
+// putBack gives the rules of IPVS their places again.
+func putBack(out, was *fact.Netfilter, b fact.Backend) {
 	for _, w := range was.Tables {
 		for _, c := range w.Chains {
 			for i, r := range c.Rules {
@@ -177,7 +182,6 @@ func restored(t *testing.T, b fact.Backend, was *fact.Netfilter, commands ...str
 			}
 		}
 	}
-	return out
 }
 
 // same compares two decodes of the same rules: backend, handles and the counters
