@@ -37,6 +37,8 @@ type look struct {
 	hostname string
 	// spent are the requests that both looks have made so far.
 	spent spent
+	// spared are the gaps of nodes that the first look went without.
+	spared []fact.Gap
 }
 
 // Look fills a snapshot from the engine that the options mean and from every
@@ -211,6 +213,8 @@ func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 	} else if l.ways.ssh != nil || agentService(s) != nil {
 		hosts = everyoneElse(s)
 	}
+	hosts = slices.DeleteFunc(hosts, func(h host) bool { return missed(l.spared, h.name) })
+	s.Gaps = append(s.Gaps, l.spared...)
 	l.askNodes(ctx, s, req, hosts, 2*l.limit)
 	s.Gaps = append(s.Gaps, aside(s, hosts)...)
 	spare(s)

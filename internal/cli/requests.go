@@ -29,8 +29,8 @@ func (l *look) onward(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	if err != nil {
 		return
 	}
-	l.askNodes(ctx, s, wanting(s, &wider), slices.DeleteFunc(elsewhere(s, &wider), func(h host) bool { return missed(s, h.name) }), min(onwardLimit, 2*l.limit))
-	spare(s)
+	l.askNodes(ctx, s, wanting(s, &wider), slices.DeleteFunc(elsewhere(s, &wider), func(h host) bool { return missed(s.Gaps, h.name) }), min(onwardLimit, 2*l.limit))
+	l.spared = spare(s)
 	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	fact.Tidy(s)
 	if *sc, err = expect.Resolve(s); err != nil {
@@ -41,25 +41,26 @@ func (l *look) onward(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 }
 
 // missed: a node that was tried, and could not be looked at.
-func missed(s *fact.Snapshot, name string) bool {
-	return slices.ContainsFunc(s.Gaps, func(g fact.Gap) bool { return g.Node == name && g.Kind == fact.KindNode })
+func missed(gaps []fact.Gap, name string) bool {
+	return slices.ContainsFunc(gaps, func(g fact.Gap) bool { return g.Node == name && g.Kind == fact.KindNode })
 }
 
 // spare sets aside what was not seen of nodes that only the way onward to the
 // published ports brought in: FROM, TO and all that is between them was seen, and
 // that answer does not become unknown by a node that has no part in it. It is
 // told, and the ports of those nodes are asked all the same (docs/adr/0005).
-func spare(s *fact.Snapshot) {
+func spare(s *fact.Snapshot) []fact.Gap {
 	if !s.Question.Mesh {
-		return
+		return nil
 	}
 	q := s.Question
 	s.Question.Mesh = false
 	sc, err := expect.Resolve(s)
 	s.Question = q
 	if err != nil {
-		return
+		return nil
 	}
+	var out []fact.Gap
 	var path []string
 	for _, id := range slices.Concat(expect.PathNodes(&sc), expect.Stricken(s, &sc)) {
 		path = append(path, expect.NodeName(s, id))
@@ -67,8 +68,10 @@ func spare(s *fact.Snapshot) {
 	for i := range s.Gaps {
 		if g := &s.Gaps[i]; g.Kind == fact.KindNode && g.Class != fact.ClassAside && g.Node != "" && s.NodeNamed(g.Node) == nil && !slices.Contains(path, g.Node) {
 			g.Class, g.Reason = fact.ClassAside, "not looked at, only asked for the published ports: "+g.Reason
+			out = append(out, *g)
 		}
 	}
+	return out
 }
 
 // more asks again where few nodes can ask, everything was answered and no second
