@@ -26,7 +26,8 @@ type Fault struct {
 	Renews bool
 	// TwoEnds: one node alone cannot tell.
 	TwoEnds bool
-	// Kernel is the feature of a kernel that the fault needs: "ip_vs"; "no ip_vs" where it must be missing; empty for none.
+	// Kernel is the feature of a kernel that the fault needs: "ip_vs"; "no ip_vs" where it must be missing; "user mode
+	// linux" where the fault changes what all namespaces share; empty for none.
 	// Labs with another kernel leave the fault out.
 	Kernel string
 	Break  func(ctx context.Context, l *Lab, d *Draw) error
@@ -87,6 +88,10 @@ func Faults() []Fault {
 		ingressBetween(),
 		ingressUnusable(),
 		publishModeHost(),
+		conntrackFull(),
+		ipvsIdleTimeout(),
+		ipvsUDPSticky(),
+		ingressIPv6(),
 		lazyInstantiation(),
 		appWrongPort(),
 		appBoundToLoopback(),
@@ -168,7 +173,15 @@ func FindFault(id string) (Fault, error) {
 }
 
 // Fits tells whether the kernel of labs here has what a fault needs.
-func (f Fault) Fits() bool { return f.Kernel == "" || (f.Kernel == needsIPVS) == hasIPVS() }
+func (f Fault) Fits() bool {
+	switch f.Kernel {
+	case "":
+		return true
+	case ownKernel:
+		return InUML()
+	}
+	return (f.Kernel == needsIPVS) == hasIPVS()
+}
 
 // target is where the drawn frontend wants to connect to.
 func (d *Draw) target() netip.AddrPort {

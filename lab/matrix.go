@@ -77,7 +77,7 @@ type trial struct {
 
 // here: the table of this kernel has it. User Mode Linux, which is slow, is for what the machine's kernel lacks.
 func (t trial) here() bool {
-	return Fault{Kernel: t.kernel}.Fits() && (!InUML() || t.kernel == needsIPVS)
+	return Fault{Kernel: t.kernel}.Fits() && (!InUML() || t.kernel == needsIPVS || t.kernel == ownKernel)
 }
 
 // chooseTrials finds the trials of those names, or all.

@@ -28,6 +28,20 @@ func TestConntrackFull(t *testing.T) {
 	wantCause(t, run(t, s), want{id: "conntrack-full", node: "n2", certainty: check.Hint})
 }
 
+// A host without room opens no connection to its peers either.
+func TestConntrackFullExplainsPeers(t *testing.T) {
+	s := facttest.Healthy()
+	host := facttest.NodeOf(s, 2).Kernel.Host()
+	host.Sysctls = append(host.Sysctls, fact.Sysctl{Key: "net.netfilter.nf_conntrack_count", Value: "1024"}, fact.Sysctl{Key: "net.netfilter.nf_conntrack_max", Value: "1024"})
+	for i := range s.Seen.Peers {
+		if s.Seen.Peers[i].Node == "n2" {
+			s.Seen.Peers[i].Outcome = fact.Timeout
+		}
+	}
+	s.Earlier = s
+	wantCause(t, run(t, s), want{id: "conntrack-full", node: "n2", certainty: check.Strong})
+}
+
 // The maximum is the kernel's, whatever a namespace shows.
 func TestConntrackFullOfTheHost(t *testing.T) {
 	s := meshAsked("26.1.5")

@@ -21,7 +21,7 @@ var GossipUDPBlocked = &Check{
 		Fix:    "Open 7946, TCP and UDP, among all nodes, workers too, in host firewalls and security groups.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "dockerd-hung", "duplicate-node-identity"},
+	Because: []string{"conntrack-full", "underlay-peer-unreachable", "gossip-7946-blocked", "dockerd-hung", "duplicate-node-identity"},
 	Run:     gossipUDPBlocked,
 }
 

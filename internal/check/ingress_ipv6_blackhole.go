@@ -60,7 +60,7 @@ func reservation(host *fact.NetNS, p *expect.Published) *fact.Socket {
 
 func (in *In) overIPv6(n *fact.Node, p *expect.Published, s *fact.Socket) Finding {
 	return Finding{Certainty: Strong, Node: n.Name, Network: p.Network, Subject: in.NodeSubject(n.ID), Services: []fact.ServiceID{p.Service}, Nodes: []fact.NodeID{n.ID},
-		Message: fmt.Sprintf("%d %s wait on %s over IPv6 for port %d of %s: nobody serves them", s.Waiting6, plural(int(s.Waiting6), "client", "clients"), n.Name, p.Port.Published, p.Name),
+		Message: fmt.Sprintf("%d %s on %s over IPv6 for port %d of %s: nobody serves them", s.Waiting6, plural(int(s.Waiting6), "client waits", "clients wait"), n.Name, p.Port.Published, p.Name),
 		Evidence: []Evidence{{fmt.Sprintf("%s: %s, where the engine accepts nothing", n.Name, s.Local), "no connection over IPv6",
 			fmt.Sprintf("%d established and not accepted", s.Waiting6)}},
 		Confirm: fmt.Sprintf("on %s: ss -6tn state established 'sport = :%d'", n.Name, p.Port.Published),
