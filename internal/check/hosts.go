@@ -223,7 +223,10 @@ func stagesFailed(rows []HostRow) []string {
 			if h := &rows[i]; h.Stage == st && what[st] != "" {
 				good, of = good+h.Good, of+h.Of
 				if h.Good < h.Of {
-					how = cmp.Or(h.Error, string(h.Outcome))
+					if how = cmp.Or(h.Error, string(h.Outcome)); st == fact.StageTask {
+						n, _ := expect.ParseTaskName(h.To)
+						how = n.Service + "." + n.Slot + ": " + how
+					}
 				}
 			}
 		}

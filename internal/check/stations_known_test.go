@@ -64,7 +64,7 @@ func TestApplicationFailsAtHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Verdict != check.VerdictFailed || !strings.Contains(r.Summary, "port 8080 of api answered 0 of 33 requests on 3 nodes; the application, asked on its own loopback, answered 0 of 3 (status 503)") {
+	if r.Verdict != check.VerdictFailed || !strings.Contains(r.Summary, "port 8080 of api answered 0 of 33 requests on 3 nodes; the application, asked on its own loopback, answered 0 of 3 (api.3: status 503)") {
 		t.Errorf("%s: %s", r.Verdict, r.Summary)
 	}
 	for _, p := range r.Paths {

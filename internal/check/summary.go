@@ -85,18 +85,22 @@ func (j *judge) tally() (open, tried, bad int) {
 func (j *judge) connections(r *Report) string {
 	open, tried, _ := j.tally()
 	ports := j.published(r)
+	var said string
 	switch {
 	case tried == 0 && ports != "":
 		return ports
-	case ports != "":
-		return fmt.Sprintf("%d of %d connections open; %s", open, tried, ports)
 	case tried == 0:
 		return "no connection was tried"
 	case len(r.Untried) == 0:
-		return fmt.Sprintf("%d of %d connections open", open, tried)
+		said = fmt.Sprintf("%d of %d connections open", open, tried)
+	default:
+		said = fmt.Sprintf("%d of %d connections tried from %s are open; tasks of %s on %s could not try",
+			open, tried, listed(j.triedFrom()), who(r.Question.From), listed(r.Untried))
 	}
-	return fmt.Sprintf("%d of %d connections tried from %s are open; tasks of %s on %s could not try",
-		open, tried, listed(j.triedFrom()), who(r.Question.From), listed(r.Untried))
+	if ports != "" {
+		said += "; " + ports
+	}
+	return said
 }
 
 func who(from string) string {

@@ -301,8 +301,8 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	l.send(ctx, s, plan)
 	l.send(ctx, s, expect.FollowUp(s, sc))
 	l.deeper(ctx, s, sc)
-	l.more(ctx, s, sc)
 	l.onward(ctx, s, sc)
+	l.more(ctx, s, sc)
 	l.countAgain(ctx, s)
 }
 

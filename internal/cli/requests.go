@@ -67,7 +67,7 @@ func spare(s *fact.Snapshot) []fact.Gap {
 	}
 	for i := range s.Gaps {
 		if g := &s.Gaps[i]; g.Kind == fact.KindNode && g.Class != fact.ClassAside && g.Node != "" && s.NodeNamed(g.Node) == nil && !slices.Contains(path, g.Node) {
-			g.Class, g.Reason = fact.ClassAside, "not looked at, only asked for the published ports: "+g.Reason
+			g.Class, g.Reason = fact.ClassAside, "not looked at, only asked for the published ports: "+strings.TrimPrefix(g.Reason, "not looked at: ")
 			out = append(out, *g)
 		}
 	}
