@@ -118,10 +118,12 @@ func (in *In) balancing(id fact.NetworkID) []*fact.Node {
 }
 
 // behindVIP are the running tasks of a service that have an address on a network.
+// What runs on a node that is down, or gone, is known from old reports only.
 func (in *In) behindVIP(svc fact.ServiceID, net fact.NetworkID) []*fact.Task {
 	var out []*fact.Task
 	for i := range in.Wanted.Tasks {
-		if t := &in.Wanted.Tasks[i]; t.ServiceID == svc && t.Running() && t.Addr(net).Is4() {
+		t := &in.Wanted.Tasks[i]
+		if w := in.Wanted.Node(t.Node); t.ServiceID == svc && t.Running() && t.Addr(net).Is4() && w != nil && w.State == "ready" {
 			out = append(out, t)
 		}
 	}

@@ -60,6 +60,12 @@ func TestIPVSDestMissing(t *testing.T) {
 		forget(apiVirtual(s), 1)
 		wantAnswer(t, run(t, s), id, check.OK)
 	})
+	t.Run("a task of a node that is down", func(t *testing.T) {
+		s := vipAsked("26.1.5")
+		s.Wanted.Node(facttest.Node(3)).State = "down"
+		forget(apiVirtual(s), 1)
+		wantAnswer(t, run(t, s), id, check.OK)
+	})
 	t.Run("follows from gossip that does not tell of it", func(t *testing.T) {
 		f := func() *fact.Snapshot {
 			s := vipAsked("26.1.5")
