@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 
 	"fairway/internal/check"
@@ -114,5 +115,49 @@ func TestBalancersNoPanic(t *testing.T) {
 			}()
 			_, _ = check.Run(s, check.All(), 0)
 		}()
+	}
+}
+
+// unled takes backends of node i's balancers away: node k's task of api.
+func unled(s *fact.Snapshot, i, k int) {
+	for _, v := range []*fact.VirtualService{virtualOf(facttest.Balancer(s, i), facttest.ApiMark(i)), virtualOf(facttest.IngressSandbox(s, i), facttest.IngressMark(i))} {
+		v.Backends = slices.DeleteFunc(v.Backends, func(r fact.RealServer) bool {
+			return r.Addr.Addr() == facttest.ApiIP(k) || r.Addr.Addr() == facttest.ApiIngressIP(k)
+		})
+	}
+}
+
+// TestBackendsFollowGossip: what gossip does not tell, IPVS cannot have. That is
+// no fault of its own.
+func TestBackendsFollowGossip(t *testing.T) {
+	for id, f := range map[string]func(s *fact.Snapshot){
+		"gossip-7946-blocked": func(s *fact.Snapshot) {
+			blockGossip(s, 1, 3, fact.Timeout)
+			unled(s, 1, 3)
+		},
+		"underlay-peer-unreachable": func(s *fact.Snapshot) {
+			blockGossip(s, 1, 3, fact.Timeout)
+			failPeer(s, 1, 3, "manager", fact.Timeout)
+			unled(s, 1, 3)
+		},
+		"dockerd-hung": func(s *fact.Snapshot) {
+			hang(s, 3)
+			s.Wanted.Node(facttest.Node(3)).State = "ready"
+			unled(s, 1, 3)
+			unled(s, 2, 3)
+		},
+	} {
+		for way, asked := range map[string]func(string) *fact.Snapshot{"virtual IP": vipAsked, "published port": meshAsked} {
+			t.Run(id+" "+way, func(t *testing.T) {
+				r := run(t, lookedTwice(func() *fact.Snapshot {
+					s := asked("26.1.5")
+					f(s)
+					return s
+				}))
+				if len(r.Causes) != 1 || r.Causes[0].ID != id || !contains(strings.Join(r.Causes[0].Explains, "\n"), "ipvs-dest-missing") {
+					t.Errorf("causes %s, elsewhere %s, explains %q", ids(r.Causes), ids(r.Elsewhere), r.Causes)
+				}
+			})
+		}
 	}
 }
