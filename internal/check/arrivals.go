@@ -28,7 +28,7 @@ func (in *In) arrivals() []arrival {
 	var out []arrival
 	for i := range in.Scope.Mesh {
 		p := &in.Scope.Mesh[i]
-		if p.Network == "" {
+		if p.Network == "" || !in.tasked(p) {
 			continue
 		}
 		for _, n := range in.meshNodes() {
@@ -61,6 +61,12 @@ func (in *In) meshNodes() []*fact.Node {
 		out = append(out, n)
 	}
 	return out
+}
+
+// tasked: a task of the service runs. Without any, engines take away the rules and
+// the virtual service of its ports, and are right to (task-not-running says it).
+func (in *In) tasked(p *expect.Published) bool {
+	return slices.ContainsFunc(in.Wanted.Tasks, func(t fact.Task) bool { return t.ServiceID == p.Service && t.Running() })
 }
 
 // finding is one about this node's published port.

@@ -22,7 +22,7 @@ func (in *In) sandboxes() []inSandbox {
 	var out []inSandbox
 	for i := range in.Scope.Mesh {
 		p := &in.Scope.Mesh[i]
-		if p.Network == "" {
+		if p.Network == "" || !in.tasked(p) {
 			continue
 		}
 		for _, n := range in.meshNodes() {

@@ -2,8 +2,10 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -50,9 +52,11 @@ func notRunning(in *In) []Finding {
 	return out
 }
 
-// whole: the question is about the service, not about one task of it.
+// whole: the question is about the service, or about a port that it publishes, not
+// about one task of it.
 func (in *In) whole(svc *fact.Service) bool {
-	return in.Question.To == svc.Name || in.Question.From == svc.Name
+	asked := func(p expect.Published) bool { return p.Service == svc.ID && p.Port.Published == in.Question.Published }
+	return in.Question.To == svc.Name || in.Question.From == svc.Name || in.Question.Published != 0 && slices.ContainsFunc(in.Scope.Mesh, asked)
 }
 
 // noSlots is about a service without any task.
