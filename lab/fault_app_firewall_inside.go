@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,11 @@ func appFirewallInside() Fault {
 				return err
 			}
 			rule := fmt.Sprintf("INPUT -p tcp --dport %d -j %s", d.Port, Pick(d, []string{"DROP", "REJECT"}))
-			if err := d.Note("undo on node", fmt.Sprintf("nsenter --net=%s iptables -w -D %s", ns, rule)); err != nil {
+			undo := fmt.Sprintf("nsenter --net=%s iptables -w -D %s", ns, rule)
+			if rules, err := l.InNS(ctx, d.Node, ns, "iptables-save"); err == nil && !strings.Contains(rules, "*filter") {
+				undo += fmt.Sprintf("; nsenter --net=%s nft delete table ip filter 2>/dev/null || true", ns)
+			}
+			if err := d.Note("undo on node", undo); err != nil {
 				return err
 			}
 			if _, err := l.InNS(ctx, d.Node, ns, "sh", "-ec", "iptables -w -A "+rule); err != nil {

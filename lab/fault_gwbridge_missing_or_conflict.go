@@ -44,7 +44,7 @@ func gwbridgeMissing() Fault {
 // rebuildBridge prints the commands that make docker_gwbridge as it is now.
 const rebuildBridge = `
 b=docker_gwbridge
-echo "ip link show $b >/dev/null 2>&1 || ip link add $b address $(cat /sys/class/net/$b/address) type bridge"
+echo "ip link show $b >/dev/null 2>&1 || ip link add $b txqueuelen $(cat /sys/class/net/$b/tx_queue_len) address $(cat /sys/class/net/$b/address) type bridge"
 ip -4 -o addr show $b | while read -r _ _ _ a _ brd _; do echo "ip addr replace $a brd $brd dev $b"; done
 echo "ip link set $b up"
 for p in $(ls /sys/class/net/$b/brif); do echo "ip link set $p master $b"; done

@@ -41,7 +41,7 @@ func egress(in *In) []Finding {
 		if f, ok := in.notMasqueraded(n, host, net); ok {
 			out = append(out, f)
 		}
-		for _, e := range slices.Concat(in.Scope.From, in.Scope.To) {
+		for _, e := range in.ends() {
 			ns := n.Kernel.Sandbox(e.Container)
 			if e.Node != n.ID || !e.Running || !in.outward(&e) || ns == nil || ns.Role != fact.RoleContainer || !in.Can(n, ns.Name, fact.KindLinks, fact.KindRoutes) {
 				continue

@@ -33,7 +33,7 @@ func firewallFlush(in *In) []Finding {
 		if (w.Chains || w.Node.Engine.WritesRules == "yes") && w.Inside > 0 {
 			c = Proof
 		}
-		f := w.finding(in, c, fmt.Sprintf("%s has lost the engine's packet rules (%s): what it publishes is not led to its tasks, and nothing that leaves for the outside comes back", w.Node.Name, w.missing()))
+		f := w.finding(in, c, fmt.Sprintf("%s has lost the engine's packet rules (%s), without which what it publishes and what its tasks send outside do not find their way", w.Node.Name, w.missing()))
 		f.Evidence = []Evidence{
 			{Where: w.Node.Name + ": packet rules of the host", Want: "the engine's chains, the jumps to them, and MASQUERADE for its bridge", Got: "missing: " + w.missing()},
 			{Where: w.Node.Name + ": packet rules inside its containers", Want: "those of the engine's resolver", Got: fmt.Sprintf("there in %d of %d namespaces", w.Inside, w.Of)},

@@ -37,12 +37,26 @@ func (in *In) firewalls() []firewall {
 func (w *firewall) lost() bool { return len(w.Missing) >= 2 }
 
 func (w *firewall) finding(in *In, c Certainty, message string) Finding {
-	f := Finding{Certainty: c, Node: w.Node.Name, Subject: in.NodeSubject(w.Node.ID), Message: message, Only: Entering,
+	f := Finding{Certainty: c, Node: w.Node.Name, Subject: in.NodeSubject(w.Node.ID), Message: message, Only: Leaving,
 		Nodes: []fact.NodeID{w.Node.ID}, Impact: ImpactNone}
 	for i := range in.Scope.Mesh {
 		f.Probed = f.Probed || in.portFails(w.Node.ID, &in.Scope.Mesh[i], fact.StageNode)
 	}
+	if f.Probed || w.shut(in) {
+		f.Only = Entering
+	}
 	return f
+}
+
+// shut: the host's rules do not lead requests to published ports to the routing
+// mesh. Where they still do, only what leaves is harmed.
+func (w *firewall) shut(in *In) bool {
+	for _, a := range in.arrivals() {
+		if missing, _ := a.lost(); a.Node == w.Node && (len(missing) > 0 || a.Forward.Stopped() || a.Back.Stopped()) {
+			return true
+		}
+	}
+	return false
 }
 
 // missing names what is not there.

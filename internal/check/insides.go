@@ -20,6 +20,18 @@ func (in *In) fromOn(net fact.NetworkID, to netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
+// ends are those of both sides, each once: a check of the whole Swarm asks from
+// everybody to everybody.
+func (in *In) ends() []expect.End {
+	out := slices.Clone(in.Scope.From)
+	for _, e := range in.Scope.To {
+		if !slices.ContainsFunc(in.Scope.From, func(o expect.End) bool { return o.Task == e.Task && o.Container == e.Container }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // droppedOnTheWayOut walks the connections that failed out of where they began.
 func (in *In) droppedOnTheWayOut() []dropped {
 	var out []dropped
