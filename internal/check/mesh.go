@@ -29,6 +29,20 @@ func meshConfirmed(s *fact.Snapshot, q *fact.PublishedProbe) bool {
 	if !ailing(q) {
 		return false
 	}
+	if Settled(s, q) {
+		return true
+	}
+	return s.Earlier != nil && restsOn(s, q).unchanged(s.Earlier, s) && slices.ContainsFunc(s.Earlier.Seen.Published, func(e fact.PublishedProbe) bool {
+		return e.Stage == q.Stage && e.Target == q.Target && e.Service == q.Service && (e.From.Node == q.From.Node || q.Stage == fact.StageNode) && ailing(&e)
+	})
+}
+
+// Settled reports whether one look at these requests is enough: nothing that
+// they rest on changed in the last minute.
+func Settled(s *fact.Snapshot, q *fact.PublishedProbe) bool { return restsOn(s, q).steady(s) }
+
+// restsOn is what requests rest on.
+func restsOn(s *fact.Snapshot, q *fact.PublishedProbe) objects {
 	o := objects{services: []fact.ServiceID{q.Service}, nodes: []fact.NodeID{nodeNamed(s, q.From.Node)}}
 	if q.Node != "" {
 		o.nodes = append(o.nodes, q.Node)
@@ -40,12 +54,7 @@ func meshConfirmed(s *fact.Snapshot, q *fact.PublishedProbe) bool {
 			}
 		}
 	}
-	if o.steady(s) {
-		return true
-	}
-	return s.Earlier != nil && o.unchanged(s.Earlier, s) && slices.ContainsFunc(s.Earlier.Seen.Published, func(e fact.PublishedProbe) bool {
-		return e.Stage == q.Stage && e.Target == q.Target && e.Service == q.Service && (e.From.Node == q.From.Node || q.Stage == fact.StageNode) && ailing(&e)
-	})
+	return o
 }
 
 // accountsForMesh reports whether a finding explains failed requests: it is

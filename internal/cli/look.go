@@ -37,6 +37,8 @@ type look struct {
 	hostname string
 	// spent are the requests that both looks have made so far.
 	spent spent
+	// left are requests that were not made because too many were.
+	left []fact.PublishedProbe
 	// spared are the gaps of nodes that the first look went without.
 	spared []fact.Gap
 }
@@ -69,6 +71,7 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 	if ctx.Err() != nil {
 		return stopped(first, beforeSecond), nil
 	}
+	carry(second, first, l.left)
 	second.Earlier = first
 	return second, nil
 }
@@ -308,8 +311,10 @@ func (l *look) probe(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 
 // send has every node send its part of a plan, and notes the results.
 func (l *look) send(ctx context.Context, s *fact.Snapshot, plan expect.Plan) {
-	plan.Published = l.spent.within(plan.Published)
+	var left []fact.PublishedProbe
+	plan.Published, left = l.spent.within(plan.Published)
 	l.spent.count(plan.Published)
+	l.left = append(l.left, left...)
 	var senders []*fact.Node
 	for i := range s.Nodes {
 		part := partOf(&plan, s.Nodes[i].Name)

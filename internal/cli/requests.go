@@ -74,10 +74,12 @@ func spare(s *fact.Snapshot) []fact.Gap {
 	return out
 }
 
-// more asks again where few nodes can ask, everything was answered and no second
-// look will come: then this one may spend what both may.
+// more asks again where few nodes can ask, everything was answered and one look
+// is enough: then this one may spend what both may.
 func (l *look) more(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
-	if list := l.spent.within(expect.More(s, sc)); len(list) > 0 && ctx.Err() == nil && !check.WantsSecondLook(s, check.All()) {
+	list, _ := l.spent.within(expect.More(s, sc))
+	list = slices.DeleteFunc(list, func(q fact.PublishedProbe) bool { return !check.Settled(s, &q) })
+	if len(list) > 0 && ctx.Err() == nil && !check.WantsSecondLook(s, check.All()) {
 		l.send(ctx, s, expect.Plan{Published: list})
 	}
 }
@@ -86,35 +88,56 @@ func (l *look) more(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 // looks.
 type spent map[requested]int
 
+// requested is a source and a target; a port of UDP is another one than that of
+// TCP with its number.
 type requested struct {
 	node, netns string
 	target      netip.AddrPort
+	udp         bool
+}
+
+func pairOf(p *fact.PublishedProbe) requested {
+	return requested{p.From.Node, p.From.NetNS, p.Target, p.Proto == "udp"}
 }
 
 // within cuts a plan to what a run may still make (design: "Probing must not
-// hurt").
-func (sp spent) within(plan []fact.PublishedProbe) []fact.PublishedProbe {
-	var out []fact.PublishedProbe
-	left := map[requested]int{}
+// hurt"), and says what is left out altogether.
+func (sp spent) within(plan []fact.PublishedProbe) (out, left []fact.PublishedProbe) {
+	may := map[requested]int{}
 	for _, p := range plan {
-		k := requested{p.From.Node, p.From.NetNS, p.Target}
-		if _, known := left[k]; !known {
-			left[k] = expect.PairRequests - sp[k]
+		k := pairOf(&p)
+		if _, known := may[k]; !known {
+			may[k] = expect.PairRequests - sp[k]
 		}
-		p.Count = min(p.Count, left[k])
-		left[k] -= p.Count
-		if p.Count > 0 {
+		p.Count = min(p.Count, may[k])
+		if may[k] -= p.Count; p.Count > 0 {
 			out = append(out, p)
+		} else {
+			left = append(left, p)
 		}
 	}
-	return out
+	return out, left
 }
 
 // count notes what is about to be sent.
 func (sp spent) count(plan []fact.PublishedProbe) {
 	for _, p := range plan {
-		sp[requested{p.From.Node, p.From.NetNS, p.Target}] += p.Count
+		sp[pairOf(&p)] += p.Count
 	}
+}
+
+// carry takes over into a second look what the first one got where the second
+// had no requests left to ask the same: it must not be forgotten that it failed.
+func carry(second, first *fact.Snapshot, left []fact.PublishedProbe) {
+	same := func(a, b *fact.PublishedProbe) bool {
+		return a.From == b.From && a.Stage == b.Stage && a.Target == b.Target && a.Service == b.Service
+	}
+	for _, p := range expect.NotAsked(second, slices.Clone(first.Seen.Published)) {
+		if slices.ContainsFunc(left, func(q fact.PublishedProbe) bool { return same(&p, &q) }) {
+			second.Seen.Published = append(second.Seen.Published, p)
+		}
+	}
+	sortSeen(&second.Seen)
 }
 
 // patience is how long a node may take for its part of a plan: requests that

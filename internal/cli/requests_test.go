@@ -24,18 +24,39 @@ func TestSpentRequests(t *testing.T) {
 	}
 	sp := spent{}
 	// Two services in host mode on one number are one target.
-	first := sp.within([]fact.PublishedProbe{p("n1", "192.0.2.2:80", 5), p("n1", "192.0.2.2:80", 4), p("n2", "192.0.2.2:80", 5)})
-	if got := counts(first); !slices.Equal(got, []int{5, 4, 5}) {
+	first, left := sp.within([]fact.PublishedProbe{p("n1", "192.0.2.2:80", 5), p("n1", "192.0.2.2:80", 4), p("n2", "192.0.2.2:80", 5)})
+	if got := counts(first); !slices.Equal(got, []int{5, 4, 5}) || len(left) != 0 {
 		t.Fatalf("first look: %v", got)
 	}
 	sp.count(first)
-	second := sp.within([]fact.PublishedProbe{p("n1", "192.0.2.2:80", 5), p("n1", "192.0.2.2:80", 5), p("n2", "192.0.2.2:80", 5), p("n1", "192.0.2.2:81", 5)})
-	if got := counts(second); !slices.Equal(got, []int{1, 5, 5}) {
+	second, left := sp.within([]fact.PublishedProbe{p("n1", "192.0.2.2:80", 5), p("n1", "192.0.2.2:80", 5), p("n2", "192.0.2.2:80", 5), p("n1", "192.0.2.2:81", 5)})
+	if got := counts(second); !slices.Equal(got, []int{1, 5, 5}) || len(left) != 1 {
 		t.Errorf("second look: %v", got)
 	}
+	udp := p("n1", "192.0.2.2:80", 5)
+	udp.Proto = "udp"
+	if may, _ := sp.within([]fact.PublishedProbe{udp}); len(may) != 1 {
+		t.Error("tcp used up what udp on the same number may ask")
+	}
 	sp.count(second)
-	if left := sp.within(second); len(left) != 1 || left[0].Target.Port() != 81 {
-		t.Errorf("a third: %+v", left)
+	if may, _ := sp.within(second); len(may) != 1 || may[0].Target.Port() != 81 {
+		t.Errorf("a third: %+v", may)
+	}
+}
+
+// TestCarry: a failure of the first look that the second had no requests left
+// for is not forgotten, and what was asked again counts as it is now.
+func TestCarry(t *testing.T) {
+	q := func(to string, o fact.Outcome) fact.PublishedProbe {
+		return fact.PublishedProbe{Stage: fact.StageNode, Target: netip.MustParseAddrPort(to), Count: 1, Requests: []fact.Request{{Outcome: o}}}
+	}
+	first := &fact.Snapshot{Seen: fact.Seen{Published: []fact.PublishedProbe{q("192.0.2.2:80", fact.Timeout), q("192.0.2.3:80", fact.Timeout)}}}
+	second := &fact.Snapshot{Seen: fact.Seen{Published: []fact.PublishedProbe{q("192.0.2.3:80", fact.Open)}}}
+	first.Seen.Published = append(first.Seen.Published, q("192.0.2.4:80", fact.Timeout)) // not planned again
+	carry(second, first, first.Seen.Published[:2])
+	got := second.Seen.Published
+	if len(got) != 2 || got[0].Requests[0].Outcome != fact.Timeout || got[1].Requests[0].Outcome != fact.Open || len(first.Seen.Published) != 3 {
+		t.Errorf("%+v", got)
 	}
 }
 
