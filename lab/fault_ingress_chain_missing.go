@@ -8,7 +8,7 @@ func ingressChainFlush() Fault {
 		Doc:    "something flushed the chain of the routing mesh in a node's nat table",
 		Layer:  "I",
 		Kernel: needsIPVS,
-		Break: breakRules("", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
+		Break: breakRulesUntil((*Lab).meshRuleGone, "", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
 			chain, err := l.meshChain(ctx, d.Node)
 			if err != nil {
 				return err
@@ -32,7 +32,7 @@ func ingressChainJump() Fault {
 		Doc:    "the jump from PREROUTING to the chain of the routing mesh is gone on a node",
 		Layer:  "I",
 		Kernel: needsIPVS,
-		Break: breakRules("", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
+		Break: breakRulesUntil((*Lab).meshRuleGone, "", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
 			chain, err := l.meshChain(ctx, d.Node)
 			if err != nil {
 				return err

@@ -11,7 +11,7 @@ func ingressPortRule() Fault {
 		Doc:    "a node's nat table lacks the rule of one published port",
 		Layer:  "I",
 		Kernel: needsIPVS,
-		Break: breakRules("", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
+		Break: breakRulesUntil((*Lab).meshRuleGone, "", "nat", func(ctx context.Context, l *Lab, d *Draw) error {
 			chain, err := l.meshChain(ctx, d.Node)
 			if err != nil {
 				return err

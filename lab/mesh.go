@@ -129,17 +129,34 @@ func (l *Lab) meshChain(ctx context.Context, node string) (string, error) {
 	return "DOCKER", nil
 }
 
-// breakRules is the Break of a fault that deletes rules of one of the drawn node's chains.
-func breakRules(ns, table string, delete func(ctx context.Context, l *Lab, d *Draw) error) func(context.Context, *Lab, *Draw) error {
+// breakRules is the Break of a fault that changes one table of the drawn node, so that requests from elsewhere fail.
+func breakRules(ns, table string, change func(ctx context.Context, l *Lab, d *Draw) error) func(context.Context, *Lab, *Draw) error {
+	return breakRulesUntil((*Lab).meshBroken, ns, table, change)
+}
+
+// breakRulesUntil is the same with another proof.
+func breakRulesUntil(proof func(*Lab, context.Context, *Draw) error, ns, table string, change func(ctx context.Context, l *Lab, d *Draw) error) func(context.Context, *Lab, *Draw) error {
 	return func(ctx context.Context, l *Lab, d *Draw) error {
 		if err := l.keepTables(ctx, d, d.Node, ns, table); err != nil {
 			return err
 		}
-		if err := delete(ctx, l, d); err != nil {
+		if err := change(ctx, l, d); err != nil {
 			return err
 		}
-		return l.meshBroken(ctx, d)
+		return proof(l, ctx, d)
 	}
+}
+
+// meshRuleGone proves that rules of a node no longer lead the drawn port away. Where the engine publishes through the gateway
+// bridge its proxy goes on answering, so there only the rules tell; else requests fail.
+func (l *Lab) meshRuleGone(ctx context.Context, d *Draw) error {
+	chain, err := l.meshChain(ctx, d.Node)
+	if err != nil || chain == "DOCKER-INGRESS" {
+		return errors.Join(err, l.meshBroken(ctx, d))
+	}
+	script := fmt.Sprintf(`! { iptables -t nat -S PREROUTING | grep -e '-j DOCKER$' && iptables -t nat -S DOCKER | grep -e '--dport %d '; }`, d.Port)
+	_, err = l.Exec(ctx, d.Node, "sh", "-c", script)
+	return err
 }
 
 // sandboxLeg is the interface of a node's ingress sandbox on the gateway bridge, or the one on the ingress network, and the
