@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -67,8 +68,28 @@ func TestPlugin(t *testing.T) {
 		}
 		t.Skipf("docker: %v", err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/plugin", Setup: func(e *testscript.Env) error {
+	testscript.Run(t, testscript.Params{Dir: "testdata/plugin", Condition: completes, Setup: func(e *testscript.Env) error {
 		e.Setenv("DOCKER_CONFIG", e.Getenv("WORK")+"/config")
 		return nil
 	}})
+}
+
+// completes is the condition [completes]: this docker client completes the words
+// of plugins. 20.10, as in Debian 12, does not; 23.0 and later do.
+func completes(condition string) (bool, error) {
+	if condition != "completes" {
+		return false, fmt.Errorf("unknown condition %s", condition)
+	}
+	out, err := exec.Command("docker", "--version").Output()
+	if err != nil {
+		return false, fmt.Errorf("ask the docker client for its version: %w", err)
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "Docker version %d.", &major); err != nil {
+		return false, fmt.Errorf("read the docker client's version %q: %w", out, err)
+	}
+	if major < 23 && slices.Contains(strings.Split(os.Getenv("REQUIRE"), ","), "docker-completion") {
+		return false, fmt.Errorf("REQUIRE promises docker-completion, and the docker client is of %d", major)
+	}
+	return major >= 23, nil
 }
