@@ -35,7 +35,10 @@ func conntrackFull() Fault {
 			if err := os.WriteFile(setting, fmt.Append(nil, most), 0o644); err != nil {
 				return err
 			}
-			fill := fmt.Sprintf(`for i in $(seq %d); do echo "-A %s --reply-src 192.0.2.2 --reply-dst 192.0.2.1 --reply-port-src 9 --reply-port-dst $i -t 900 -u SEEN_REPLY,ASSURED"; done | conntrack -R - 2>/dev/null || true`, most, entry)
+			fill := fmt.Sprintf(`f=$(mktemp)
+for i in $(seq %d); do echo "-A %s --reply-src 192.0.2.2 --reply-dst 192.0.2.1 --reply-port-src 9 --reply-port-dst $i -t 900 -u SEEN_REPLY,ASSURED"; done > $f
+conntrack -R $f >/dev/null 2>&1 || true # until there is no room
+rm $f`, most, entry)
 			if err := l.rebalance(ctx, d, "ingress_sbox", []string{fill}, []string{"conntrack -D -p udp -s 192.0.2.1 >/dev/null 2>&1 || true"}); err != nil {
 				return err
 			}
