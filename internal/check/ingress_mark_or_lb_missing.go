@@ -21,7 +21,7 @@ var IngressMarkMissing = &Check{
 		Fix:    "Look in the engine's log for \"Failed to add firewall mark rule\" and \"Failed to create a new service for vip\"; restart the engine on that node in a quiet hour.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindRules, fact.KindIPVS, fact.KindLinks},
-	Because: []string{"ingress-sbox-missing", "ingress-network-unusable", "ipvs-kernel-missing"},
+	Because: []string{"ingress-sbox-missing", "ingress-network-unusable", "ipvs-kernel-missing", "ingress-port-conflict-host"},
 	Run:     ingressMark,
 }
 

@@ -25,6 +25,13 @@ func TestIngressPortConflictHost(t *testing.T) {
 	t.Run("another user's", func(t *testing.T) {
 		portFault(t, onNode2(rival("", 33)), "ingress-port-conflict-host", "a process of user 33")
 	})
+	// Engine 29 gives up the port then, and marks nothing for it (seen on v2.0.0-beta.24).
+	t.Run("another program, and the engine gave up", func(t *testing.T) {
+		portFault(t, onNode2(func(s *fact.Snapshot) {
+			rival("nginx", 33)(s)
+			facttest.IngressSandbox(s, 2).Netfilter.Table(fact.Legacy, "ip", "mangle").Chain("PREROUTING").Rules = nil
+		}), "ingress-port-conflict-host", "stop or move nginx (pid 77)")
+	})
 	t.Run("an owner nobody knows", func(t *testing.T) {
 		s := meshAsked("26.1.5")
 		rival("", 0)(s)
