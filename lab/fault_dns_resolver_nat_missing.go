@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 func dnsResolverNATMissing() Fault {
@@ -69,10 +70,14 @@ func (l *Lab) breakResolver(ctx context.Context, d *Draw, change func(n int, rul
 	if _, err := l.InNS(ctx, d.Node, ns, "sh", "-ec", strings.Join(do, "\n")); err != nil {
 		return err
 	}
-	if found, err := l.Resolve(ctx, d.Task, "tasks."+d.PeerTask.Service); err == nil {
-		return fmt.Errorf("%s still resolves: %v", d.Task.Name, found)
-	}
-	return nil
+	// A question whose source port conntrack remembers from one before is translated without any rule.
+	return poll(ctx, 10*time.Second, d.Task.Name+" to resolve nothing", func() (bool, error) {
+		found, err := l.Resolve(ctx, d.Task, "tasks."+d.PeerTask.Service)
+		if err == nil {
+			return false, fmt.Errorf("it still resolves: %v", found)
+		}
+		return true, nil
+	})
 }
 
 func healResolver(ctx context.Context, l *Lab, d *Draw) error {

@@ -34,6 +34,9 @@ func firewallFlush(in *In) []Finding {
 			c = Proof
 		}
 		f := w.finding(in, c, fmt.Sprintf("%s has lost the engine's packet rules (%s), without which what it publishes and what its tasks send outside do not find their way", w.Node.Name, w.missing()))
+		if !w.Chains && w.Node.Engine.WritesRules == "" {
+			f.Message += "; or its engine is told to write none, which could not be read"
+		}
 		f.Evidence = []Evidence{
 			{Where: w.Node.Name + ": packet rules of the host", Want: "the engine's chains, the jumps to them, and MASQUERADE for its bridge", Got: "missing: " + w.missing()},
 			{Where: w.Node.Name + ": packet rules inside its containers", Want: "those of the engine's resolver", Got: fmt.Sprintf("there in %d of %d namespaces", w.Inside, w.Of)},
