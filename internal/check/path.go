@@ -39,8 +39,8 @@ type station struct {
 // (reference: "Ingress path, hop by hop").
 var stations = []station{
 	{"published port of the host", []string{"ingress-network-unusable", "publish-mode-host-expectation", "ingress-port-conflict-host", "ingress-ipv6-blackhole"}, nil},
-	{"published port in the rules of the host", []string{"daemon-iptables-disabled", "firewall-flush", "iptables-backend-split", "ingress-chain-missing", "ingress-port-rule-missing", "ingress-dnat-wrong-target"}, dnatCounter},
-	{"PREROUTING and FORWARD", []string{"ingress-input-dropped", "ingress-forward-dropped", "conntrack-full"}, nil},
+	{"published port in the rules of the host", []string{"daemon-iptables-disabled", "firewall-flush", "ingress-chain-missing", "ingress-port-rule-missing", "ingress-dnat-wrong-target"}, dnatCounter},
+	{"PREROUTING and FORWARD", []string{"iptables-backend-split", "ingress-input-dropped", "ingress-forward-dropped", "conntrack-full"}, nil},
 	{"gateway bridge", []string{"gwbridge-missing-or-conflict"}, nil},
 	{"ingress_sbox", []string{"ingress-sbox-missing", "lb-endpoint-unreachable"}, nil},
 	{"firewall mark in ingress_sbox", []string{"ingress-mark-or-lb-missing", "fwmark-rule-missing-or-conflicting"}, markCounter},
