@@ -16,7 +16,7 @@ var IngressIPv6 = &Check{
 	Doc: Doc{
 		Symptom: "`curl localhost:PORT` hangs and `curl 127.0.0.1:PORT` answers; clients whose name server gives an AAAA record hang, others do not.",
 		Cause: "The engine reserves a published port by listening on [::]:PORT, and never accepts anything there: requests over IPv4 are led away by its rules before they reach that socket, and there are no such rules for IPv6. " +
-			"So a connection over IPv6 opens, and no answer ever comes. That is so on every node; it matters where clients come that way.",
+			"So a connection over IPv6 opens, and no answer ever comes. That is so on every node; it matters where clients come that way. (29.0.0-beta publishes by a proxy that serves IPv6.)",
 		ByHand: "`ss -tn 'sport = :PORT'` on the node: ESTAB rows with an IPv6 peer and no process; `curl -6 -m 3 http://[ADDRESS]:PORT/` times out.",
 		Relief: "Let the clients ask by IPv4: a name without AAAA record, 127.0.0.1 instead of localhost.",
 		Fix:    "Put a proxy that serves IPv6 before the nodes; or publish the port in host mode on networks with IPv6.",
