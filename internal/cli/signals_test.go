@@ -61,7 +61,8 @@ func signalling(t *testing.T, role string, sent []syscall.Signal) (string, *os.P
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestSignals$")
+	// Below nohup SIGHUP is ignored, and stays so: the process begins without that.
+	cmd := exec.CommandContext(ctx, "env", "--default-signal=HUP", os.Args[0], "-test.run=^TestSignals$")
 	cmd.Env = append(os.Environ(), "SIGNALS_CHILD="+role)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
