@@ -59,8 +59,8 @@ type interruption struct {
 
 var interruptions = []interruption{
 	{"while it loads", "", 0, 300 * time.Millisecond, []string{"INT"}},
-	{"while it creates", "loaded the image", 2, 0, []string{"INT"}},
-	{"while it creates, a moment later", "loaded the image", 2, 30 * time.Millisecond, []string{"TERM"}},
+	{"while it creates", "the image ", 2, 0, []string{"INT"}},
+	{"while it creates, a moment later", "the image ", 2, 30 * time.Millisecond, []string{"TERM"}},
 	{"while it waits", "created the service", 1, 0, []string{"INT"}},
 	{"while it waits, later", "created the service", 1, 400 * time.Millisecond, []string{"HUP"}},
 	{"while it waits, twice", "created the service", 1, 0, []string{"INT", "INT"}},
