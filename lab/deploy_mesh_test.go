@@ -80,10 +80,15 @@ func brokenMesh(t *testing.T, l *lab.Lab) {
 	run(t, l, "n1", "remove").expect(t, 0, "removed the service")
 }
 
-// interruptedMesh stops it in the middle, kindly and not.
+// interruptedMesh stops it in the middle, kindly and not. The middle lasts: n3
+// gets no packet of the mesh.
 func interruptedMesh(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	forget(t, l, "n2", "n3")
+	rule := []string{"iptables", "-I", "INPUT", "-p", "udp", "--dport", "4789", "-j", "DROP"}
+	if _, err := l.Exec(t.Context(), "n3", rule...); err != nil {
+		t.Fatal(err)
+	}
 	for _, signal := range []string{"INT", "KILL"} {
 		if _, err := l.Exec(t.Context(), "n1", "sh", "-c", "HOME=/root /lab/fairway deploy --load mesh >/lab/mesh.out 2>&1 & p=$!; until grep -q serving /lab/mesh.out; do sleep 0.1; done; kill -"+signal+" $p; wait $p || true"); err != nil {
 			t.Fatal(err)
@@ -92,6 +97,10 @@ func interruptedMesh(t *testing.T, l *lab.Lab) {
 		if left != (signal == "KILL") {
 			t.Errorf("after %s something is left: %v", signal, left)
 		}
+	}
+	rule[1] = "-D"
+	if _, err := l.Exec(t.Context(), "n3", rule...); err != nil {
+		t.Fatal(err)
 	}
 	run(t, l, "n1", "remove").expect(t, 0, "removed the service fairway-image, which an earlier deployment has left")
 }
