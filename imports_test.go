@@ -16,7 +16,14 @@ var arrows = map[string][]string{
 	"internal/expect":   {"internal/fact"},
 	"internal/check":    {"internal/fact", "internal/expect"},
 	"internal/netns":    {},
-	"internal/collect":  {"internal/fact", "internal/netns", "internal/collect/ipvs", "internal/collect/ipt", "internal/collect/nft"},
+	"internal/collect": {"internal/fact", "internal/netns", "internal/collect/ipvs", "internal/collect/ipt", "internal/collect/nft",
+		"internal/collect/journal", "internal/collect/textlog", "internal/said"},
+	// What the engines' and kernels' log lines mean.
+	"internal/said": {"internal/fact"},
+	// One snapshot with its evidence, as a file.
+	"internal/casefile":        {"internal/fact"},
+	"internal/collect/journal": {},
+	"internal/collect/textlog": {},
 	// Decoders of the kernel's answers, each with its fuzz target.
 	"internal/collect/ipvs": {"internal/fact"},
 	"internal/collect/xt":   {"internal/fact"},
@@ -27,7 +34,7 @@ var arrows = map[string][]string{
 	"internal/deploy":       {"internal/fact", "internal/fleet"},
 	"internal/render":       {"internal/fact", "internal/check"},
 	"internal/cli": {"internal/fact", "internal/expect", "internal/check", "internal/netns", "internal/collect",
-		"internal/probe", "internal/render", "internal/fleet", "internal/deploy"},
+		"internal/probe", "internal/render", "internal/fleet", "internal/deploy", "internal/casefile"},
 	"cmd/fairway":     {"internal/cli"},
 	"cmd/fairway-lab": {"lab"},
 	"lab":             {},
@@ -41,13 +48,17 @@ var forbidden = map[string][]string{
 	"internal/check":  {"os", "net", "log", "log/slog", "os/exec", "net/http", "syscall"},
 	"internal/render": {"net", "log", "log/slog", "os/exec", "net/http", "syscall"},
 	// Nothing that runs on the diagnosed host executes a program.
-	"internal/collect":      {"os/exec"},
-	"internal/collect/ipvs": {"os/exec"},
-	"internal/collect/xt":   {"os/exec"},
-	"internal/collect/ipt":  {"os/exec"},
-	"internal/collect/nft":  {"os/exec"},
-	"internal/probe":        {"os/exec"},
-	"internal/netns":        {"os/exec"},
+	"internal/collect":         {"os/exec"},
+	"internal/collect/ipvs":    {"os/exec"},
+	"internal/collect/journal": {"os/exec"},
+	"internal/collect/textlog": {"os/exec"},
+	"internal/said":            {"os", "net", "log", "log/slog", "os/exec", "net/http", "syscall"},
+	"internal/casefile":        {"net", "os/exec", "net/http"},
+	"internal/collect/xt":      {"os/exec"},
+	"internal/collect/ipt":     {"os/exec"},
+	"internal/collect/nft":     {"os/exec"},
+	"internal/probe":           {"os/exec"},
+	"internal/netns":           {"os/exec"},
 }
 
 // vague names say nothing of what a package knows.

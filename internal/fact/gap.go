@@ -50,6 +50,8 @@ const (
 	KindUnderlay Kind = "underlay probes"
 	// KindHTTP: requests to published ports, and the stages of them.
 	KindHTTP Kind = "published port probes"
+	// KindLogs: the engine's and the kernel's log lines of the windows in question.
+	KindLogs Kind = "logs"
 	// KindSample: probes left out because they would be too many. What was probed
 	// can be judged: it hides no other kind.
 	KindSample Kind = "sample"
@@ -59,7 +61,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{KindSwarm, KindNode, KindInfo, KindContainers, KindNetworks, KindKernel,
 		KindLinks, KindRoutes, KindNeighbours, KindFDB, KindSockets, KindResolv, KindSysctls,
-		KindCounters, KindOffload, KindRules, KindIPVS, KindDNS, KindTCP, KindMTU, KindUnderlay, KindHTTP, KindSample}
+		KindCounters, KindOffload, KindRules, KindIPVS, KindDNS, KindTCP, KindMTU, KindUnderlay, KindHTTP, KindLogs, KindSample}
 }
 
 // Class sorts gaps by what stood in the way.

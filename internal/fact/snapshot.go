@@ -86,6 +86,8 @@ type Node struct {
 	// Kernel is what the kernel holds; nil when it could not be read, or when
 	// the engine's kernel is not the one fairway ran on.
 	Kernel *Kernel
+	// Said is what its logs say; nil when nobody read them.
+	Said *Said `json:",omitempty"`
 }
 
 // Node returns the node seen under that ID, or nil.
