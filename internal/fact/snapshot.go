@@ -55,6 +55,10 @@ type Question struct {
 	PublishedProto string `json:",omitempty"`
 	// Mesh asks about the published ports of both ends as well.
 	Mesh bool `json:",omitempty"`
+	// Since and Until limit the logs to what was logged between; zero: what the
+	// tasks in question suggest, and until now.
+	Since time.Time `json:",omitzero"`
+	Until time.Time `json:",omitzero"`
 	// HTTP is how the published port is asked; nil: by the port's number.
 	HTTP *HTTPQuestion `json:",omitempty"`
 }

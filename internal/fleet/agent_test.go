@@ -84,6 +84,7 @@ func (f fake) Probe(ctx context.Context, r ProbeRequest) (*ProbeAnswer, error) {
 	return &ProbeAnswer{Seen: r.Probes}, nil
 }
 
+func (f fake) Logs(context.Context, LogRequest) (*LogAnswer, error) { return &LogAnswer{}, nil }
 func (f fake) Watch(ctx context.Context, r WatchRequest) (*WatchAnswer, error) {
 	if f.watch != nil {
 		return f.watch(ctx, r)

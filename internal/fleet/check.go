@@ -72,6 +72,14 @@ func (c *checked) Watch(ctx context.Context, r WatchRequest) (*WatchAnswer, erro
 	return orNone(a, err)
 }
 
+func (c *checked) Logs(ctx context.Context, r LogRequest) (*LogAnswer, error) {
+	a, err := c.Node.Logs(ctx, r)
+	if err == nil {
+		err = CheckLogs(c.called(), &r, a)
+	}
+	return orNone(a, err)
+}
+
 func orNone[T any](a *T, err error) (*T, error) {
 	if err != nil {
 		return nil, err

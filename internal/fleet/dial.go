@@ -59,6 +59,10 @@ func (r *remote) Watch(ctx context.Context, q WatchRequest) (*WatchAnswer, error
 	return call[WatchAnswer](ctx, r, "watch", q)
 }
 
+func (r *remote) Logs(ctx context.Context, q LogRequest) (*LogAnswer, error) {
+	return call[LogAnswer](ctx, r, "logs", q)
+}
+
 func (r *remote) Close() error {
 	r.http.CloseIdleConnections()
 	return nil

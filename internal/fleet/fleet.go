@@ -28,6 +28,8 @@ type Node interface {
 	Probe(context.Context, ProbeRequest) (*ProbeAnswer, error)
 	// Watch counts packets that pass on their own, and samples counters.
 	Watch(context.Context, WatchRequest) (*WatchAnswer, error)
+	// Logs reads what the node's engine and kernel logged.
+	Logs(context.Context, LogRequest) (*LogAnswer, error)
 	Close() error
 }
 
@@ -116,6 +118,29 @@ type WatchAnswer struct {
 	Flows    []fact.Flow
 	Counters []fact.SpaceCounters
 	Gaps     []fact.Gap
+}
+
+// LogRequest asks for log lines. Which logs a node has is the node's own
+// business: no file can be named.
+type LogRequest struct {
+	// Windows are by the node's own clock, at most MaxWindows.
+	Windows []fact.Window
+	// Lines is how many lines may come back, at most MaxLines; 0: MaxLines.
+	Lines int
+}
+
+// Bounds of a request for logs.
+const (
+	MaxWindows = 64
+	MaxLines   = 50000
+	// MaxLogBytes is how much text all lines of an answer may have.
+	MaxLogBytes = 8 << 20
+)
+
+// LogAnswer is what the logs say.
+type LogAnswer struct {
+	Said fact.Said
+	Gaps []fact.Gap
 }
 
 // Asked is one part of All.

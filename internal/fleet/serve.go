@@ -117,6 +117,7 @@ func Handler(n Node, limits Limits) http.Handler {
 	mux.HandleFunc("POST /v1/look", answer(s, "look", s.look))
 	mux.HandleFunc("POST /v1/probe", answer(s, "probe", s.probe))
 	mux.HandleFunc("POST /v1/watch", answer(s, "watch", s.watch))
+	mux.HandleFunc("POST /v1/logs", answer(s, "logs", s.logs))
 	return mux
 }
 
@@ -177,6 +178,16 @@ func (s *server) watch(ctx context.Context, r WatchRequest) (*WatchAnswer, error
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	return s.node.Watch(ctx, r)
+}
+
+func (s *server) logs(ctx context.Context, r LogRequest) (*LogAnswer, error) {
+	switch {
+	case len(r.Windows) > MaxWindows:
+		return nil, fmt.Errorf("logs: %d windows in one request, %d are allowed", len(r.Windows), MaxWindows)
+	case r.Lines < 0 || r.Lines > MaxLines:
+		return nil, fmt.Errorf("logs: %d lines asked for, %d are allowed", r.Lines, MaxLines)
+	}
+	return s.node.Logs(ctx, r)
 }
 
 // failure is the body of an answer other than 200.
