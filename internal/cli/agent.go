@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fairway/internal/collect"
 	"fairway/internal/deploy"
@@ -30,6 +31,26 @@ const agentMemory = 96 << 20
 type agentFlags struct {
 	listen, netnsDir, ca, cert, key string
 	stdio                           bool
+	logs                            logPlaces
+}
+
+// logPlaces say where a host's logs are, beside the usual places.
+type logPlaces struct {
+	// engine is a text log of the engine; empty: none.
+	engine string
+	// ring: the kernel's ring buffer is read as well.
+	ring bool
+}
+
+func (p *logPlaces) add(fs *pflag.FlagSet) {
+	fs.StringVar(&p.engine, "engine-log", "", "the engine's own log is the text file at this absolute `path`; the journal, /var/log/docker.log, daemon.log, syslog and messages are found without")
+}
+
+func (p *logPlaces) validate() error {
+	if p.engine != "" && (!filepath.IsAbs(p.engine) || filepath.Clean(p.engine) != p.engine) {
+		return usagef("--engine-log %q is no absolute path without detours", p.engine)
+	}
+	return nil
 }
 
 func (c *command) agent() *cobra.Command {
@@ -55,6 +76,8 @@ Only who has a certificate of the same deployment can speak to it. It is what
 	fs.StringVar(&f.ca, "ca", "/run/secrets/fairway-ca", "`file` with the certificate authority of the deployment")
 	fs.StringVar(&f.cert, "cert", "/run/secrets/fairway-cert", "`file` with the agent's certificate")
 	fs.StringVar(&f.key, "key", "/run/secrets/fairway-key", "`file` with its key")
+	f.logs.add(fs)
+	fs.BoolVar(&f.logs.ring, "kernel-ring", false, "read the kernel's ring buffer where no log has kernel lines")
 	fs.BoolVar(&f.stdio, "stdio", false, "speak on standard input and output instead, to whoever started it")
 	return cmd
 }
@@ -70,7 +93,7 @@ func (c *command) runAgent(ctx context.Context, f agentFlags) error {
 	}
 	log := agentLog(c.env.Stderr, level, c.env.Now)
 	a := newAgent(collect.Where{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
-		Home: c.env.Home, Now: c.env.Now}, f.netnsDir, log)
+		Home: c.env.Home, Now: c.env.Now}, f.netnsDir, f.logs, log)
 	defer a.Close()
 	limits := fleet.Limits{Note: func(e fleet.Event) {
 		log.Warn(e.What, "from", e.From, "error", e.Err)
@@ -98,7 +121,7 @@ func (f *agentFlags) validate() error {
 	if f.netnsDir != "" && !filepath.IsAbs(f.netnsDir) {
 		return usagef("--netns-dir %q is no absolute path", f.netnsDir)
 	}
-	return nil
+	return f.logs.validate()
 }
 
 func (c *command) serveTLS(ctx context.Context, f agentFlags, a *agent, limits fleet.Limits, log *slog.Logger) error {

@@ -23,6 +23,7 @@ import (
 type agent struct {
 	where    collect.Where
 	netnsDir string
+	logs     logPlaces
 	log      *slog.Logger
 	hash     func() string
 	idle     *time.Timer
@@ -35,8 +36,8 @@ type agent struct {
 // agentIdle is how long after the last request memory goes back to the kernel.
 const agentIdle = 10 * time.Second
 
-func newAgent(w collect.Where, netnsDir string, log *slog.Logger) *agent {
-	a := &agent{where: w, netnsDir: netnsDir, log: log, hash: sync.OnceValue(ownHash)}
+func newAgent(w collect.Where, netnsDir string, logs logPlaces, log *slog.Logger) *agent {
+	a := &agent{where: w, netnsDir: netnsDir, logs: logs, log: log, hash: sync.OnceValue(ownHash)}
 	a.idle = time.AfterFunc(agentIdle, giveBack)
 	return a
 }
@@ -73,7 +74,7 @@ func (a *agent) node(ctx context.Context) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &local{engine: engine, netnsDir: a.netnsDir, now: a.where.Now}
+	l := &local{engine: engine, netnsDir: a.netnsDir, logs: a.logs, now: a.where.Now}
 	if err := l.meet(ctx); err != nil {
 		engine.Close()
 		return nil, err
@@ -181,6 +182,18 @@ func (a *agent) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAn
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	return l.Watch(ctx, r)
+}
+
+// Logs implements fleet.Node. Logs are there also where the engine hangs.
+func (a *agent) Logs(ctx context.Context, r fleet.LogRequest) (*fleet.LogAnswer, error) {
+	defer a.done("logs", time.Now(), "windows", len(r.Windows))
+	a.mu.Lock()
+	here := a.here
+	a.mu.Unlock()
+	if here == nil {
+		here = &local{logs: a.logs, now: a.where.Now}
+	}
+	return here.Logs(ctx, r)
 }
 
 // Close implements fleet.Node.

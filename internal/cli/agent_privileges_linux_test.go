@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ import (
 // asChild says in the environment that the test binary is the child below.
 const asChild = "FAIRWAY_TEST_PRIVILEGES"
 
+// someLog names a file that is not the child's own.
+const someLog = "FAIRWAY_TEST_LOG"
+
 // TestPrivileges holds docs/security.md to what is true: with the capabilities
 // listed there everything works, and without each of them just what is listed
 // there does not.
@@ -35,16 +39,18 @@ func TestPrivileges(t *testing.T) {
 	if _, err := filters(); err != nil {
 		missing(t, "nf_tables", err)
 	}
-	needed := []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN}
+	needed := []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_DAC_READ_SEARCH}
+	t.Setenv(someLog, strangersLog(t))
 	for _, c := range []struct {
 		name    string
 		without uintptr
 		want    string
 	}{
-		{"with all", 0, "enter=true count=true echo=true datagram=true connect=true rules=true tables=true"},
+		{"with all", 0, "enter=true count=true echo=true datagram=true connect=true rules=true tables=true log=true"},
 		{"without SYS_ADMIN", unix.CAP_SYS_ADMIN, "enter=false count=true echo=true datagram=true connect=true rules=true"},
 		{"without NET_RAW", unix.CAP_NET_RAW, "enter=true count=false echo=false datagram=true connect=true rules=true tables=true"},
-		{"without NET_ADMIN", unix.CAP_NET_ADMIN, "enter=true count=true echo=true datagram=true connect=true rules=false tables=false"},
+		{"without NET_ADMIN", unix.CAP_NET_ADMIN, "enter=true count=true echo=true datagram=true connect=true rules=false tables=false log=true"},
+		{"without DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, "enter=true count=true echo=true datagram=true connect=true rules=true tables=true log=false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			keep := slices.DeleteFunc(slices.Clone(needed), func(n uintptr) bool { return n == c.without && c.without != 0 })
@@ -54,6 +60,24 @@ func TestPrivileges(t *testing.T) {
 			}
 		})
 	}
+}
+
+// strangersLog is a log that belongs to somebody else, as syslog's do.
+func strangersLog(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "syslog")
+	err := os.WriteFile(path, []byte("x\n"), 0o640)
+	if err == nil {
+		err = os.Chown(path, 104, 4)
+	}
+	for ; err == nil && strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+		err = os.Chmod(dir, 0o755) // only the file is closed
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func missingRoot(t *testing.T) { missing(t, "root", nil) }
@@ -147,8 +171,9 @@ func TestPrivilegesChild(t *testing.T) {
 	gram := p.DataPath(t.Context(), []fact.DataPathProbe{{Target: netip.AddrPortFrom(here, 4789), VNI: 99, Size: 600}})[0]
 	connect := p.TCP(t.Context(), []fact.TCPProbe{{Target: netip.AddrPortFrom(here, 1)}})[0]
 	_, rules := filters()
-	fmt.Printf("enter=%t count=%t echo=%t datagram=%t connect=%t rules=%t tables=%t (%s, %s, %s, %v)\n", enter, count,
-		!strings.Contains(echo.Err, "not permitted"), gram.Sent > 0, connect.Outcome == fact.Refused, !refused(rules), !refused(legacyTable()),
+	_, log := os.ReadFile(os.Getenv(someLog))
+	fmt.Printf("enter=%t count=%t echo=%t datagram=%t connect=%t rules=%t tables=%t log=%t (%s, %s, %s, %v)\n", enter, count,
+		!strings.Contains(echo.Err, "not permitted"), gram.Sent > 0, connect.Outcome == fact.Refused, !refused(rules), !refused(legacyTable()), !refused(log),
 		echo.Err, gram.Err, connect.Err, rules)
 }
 

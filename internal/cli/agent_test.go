@@ -315,7 +315,7 @@ func TestAgentWaitsForItsAddress(t *testing.T) {
 func TestStdio(t *testing.T) {
 	in, toAgent := io.Pipe()
 	fromAgent, out := io.Pipe()
-	a := newAgent(collect.Where{Host: engine(t, recordedManager, nil), Now: time.Now}, "", slog.New(slog.DiscardHandler))
+	a := newAgent(collect.Where{Host: engine(t, recordedManager, nil), Now: time.Now}, "", logPlaces{}, slog.New(slog.DiscardHandler))
 	defer a.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- serveStdio(t.Context(), in, out, a, fleet.Limits{}) }()
@@ -349,7 +349,7 @@ func TestStdio(t *testing.T) {
 // TestStdioGarbage: whatever comes, it ends.
 func TestStdioGarbage(t *testing.T) {
 	for _, in := range []string{"", "hello\n", "\x00\xff", "GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00"} {
-		a := newAgent(collect.Where{Host: "unix:///nonexistent", Now: time.Now}, "", slog.New(slog.DiscardHandler))
+		a := newAgent(collect.Where{Host: "unix:///nonexistent", Now: time.Now}, "", logPlaces{}, slog.New(slog.DiscardHandler))
 		var out lines
 		if err := serveStdio(t.Context(), strings.NewReader(in), &out, a, fleet.Limits{}); err != nil {
 			t.Errorf("%q: %v", in, err)

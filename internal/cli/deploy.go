@@ -21,6 +21,8 @@ type deployFlags struct {
 	port                               uint16
 	rotate, sshSudo, registryAuth      bool
 	wait                               time.Duration
+	logs                               logPlaces
+	volatile                           bool
 }
 
 func (c *command) deploy() *cobra.Command {
@@ -54,6 +56,9 @@ Run it again at any time: it changes only what differs.`,
 	fs.BoolVar(&f.sshSudo, "ssh-sudo", false, "use sudo -n there")
 	fs.Uint16Var(&f.port, "port", deploy.Port, "TCP `port` that agents listen on")
 	fs.StringVar(&f.netnsDir, "netns-dir", deploy.NetnsDir, "the engines' `folder` of network namespaces")
+	f.logs.add(fs)
+	fs.BoolVar(&f.logs.ring, "kernel-ring", false, "let agents read the kernel's ring buffer, where no log has kernel lines (capability SYSLOG)")
+	fs.BoolVar(&f.volatile, "volatile-journal", false, "mount /run/log/journal, too; an agent does not start on a node that has no such folder")
 	fs.BoolVar(&f.rotate, "rotate", false, "make new keys; all agents restart and all others' keys end")
 	fs.DurationVar(&f.wait, "wait", time.Minute, "wait at most this `duration` for the agents")
 	return cmd
@@ -82,12 +87,13 @@ func (f *deployFlags) validate() error {
 			return usageError{err}
 		}
 	}
-	return nil
+	return f.logs.validate()
 }
 
 // plan is what the flags ask for.
 func (f *deployFlags) plan() (deploy.Plan, error) {
-	p := deploy.Plan{Rotate: f.rotate, Options: deploy.Options{Port: f.port, NetnsDir: filepath.Clean(f.netnsDir)}}
+	p := deploy.Plan{Rotate: f.rotate, Options: deploy.Options{Port: f.port, NetnsDir: filepath.Clean(f.netnsDir),
+		VolatileJournal: f.volatile, EngineLog: f.logs.engine, KernelRing: f.logs.ring}}
 	if f.image != "" {
 		p.Options.Image = f.image
 		return p, nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ type local struct {
 	// netnsDir is the folder of the engine's handles; empty: where the engine's
 	// containers say.
 	netnsDir string
+	logs     logPlaces
 	now      func() time.Time
 
 	mu sync.Mutex
@@ -81,6 +83,23 @@ func (l *local) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAn
 		var gaps []fact.Gap
 		out.Counters, gaps = collect.Counters(ctx, l.request(), again)
 		out.Gaps = append(out.Gaps, gaps...)
+	}
+	return out, nil
+}
+
+// Logs implements fleet.Node.
+func (l *local) Logs(ctx context.Context, r fleet.LogRequest) (*fleet.LogAnswer, error) {
+	req := collect.LogRequest{Windows: r.Windows, Kmsg: l.logs.ring, MaxLines: cmp.Or(r.Lines, fleet.MaxLines), MaxBytes: fleet.MaxLogBytes}
+	if e := l.engineSeen(); e != nil {
+		req.Node = e.Name
+	}
+	if l.logs.engine != "" {
+		req.EngineLogs = []string{l.logs.engine}
+	}
+	said, gaps := collect.Logs(ctx, req)
+	out := &fleet.LogAnswer{Gaps: gaps}
+	if said != nil {
+		out.Said = *said
 	}
 	return out, nil
 }

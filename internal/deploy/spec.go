@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,15 @@ type Options struct {
 	Port uint16
 	// NetnsDir is the nodes' folder of namespace handles; empty: NetnsDir.
 	NetnsDir string
+	// VolatileJournal mounts the journal of hosts that keep none on disk; a host
+	// without the folder rejects the agent.
+	VolatileJournal bool
+	// EngineLog is a text log of the engines elsewhere than below /var/log; its
+	// folder is mounted, since a rotated log is another file. Empty: none.
+	EngineLog string
+	// KernelRing lets agents read the kernel's ring buffer, for hosts that write
+	// kernel lines into no log.
+	KernelRing bool
 }
 
 // NetnsDir is where engines keep the handles of namespaces unless they were
@@ -34,7 +44,9 @@ type Options struct {
 const NetnsDir = "/var/run/docker/netns"
 
 const (
-	engineSocket = "/var/run/docker.sock"
+	engineSocket    = "/var/run/docker.sock"
+	logs            = "/var/log"
+	volatileJournal = "/run/log/journal"
 	// memory is several times what an agent needs on a node with 200 containers.
 	memory = 128 << 20
 	// retry is how long Swarm waits before it starts an agent again.
@@ -57,27 +69,45 @@ func (o Options) netnsDir() string {
 
 // granted are the capabilities an agent keeps; docs/security.md names the code
 // that needs each. CapabilityDrop is ALL.
-func granted() []string {
-	return []string{
-		"CAP_NET_ADMIN", // packet filters and IPVS: the kernel shows them to nobody else
-		"CAP_NET_RAW",   // packet sockets that watch gossip and the data path
-		"CAP_SYS_ADMIN", // setns into the containers' namespaces
+func (o Options) granted() []string {
+	caps := []string{
+		"CAP_DAC_READ_SEARCH", // logs that only the group adm or the user syslog may read
+		"CAP_NET_ADMIN",       // packet filters and IPVS: the kernel shows them to nobody else
+		"CAP_NET_RAW",         // packet sockets that watch gossip and the data path
+		"CAP_SYS_ADMIN",       // setns into the containers' namespaces
 	}
+	if o.KernelRing {
+		caps = append(caps, "CAP_SYSLOG") // the ring buffer where kernel.dmesg_restrict is set
+	}
+	return caps
 }
 
 // mounts are all read-only, and none may be of a path that could be absent: an
 // engine rejects a task for that.
 func (o Options) mounts() []mount.Mount {
-	bind := func(path string, p mount.Propagation) mount.Mount {
-		return mount.Mount{Type: mount.TypeBind, Source: path, Target: path, ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: p}}
+	bind := func(dir string, p mount.Propagation) mount.Mount {
+		return mount.Mount{Type: mount.TypeBind, Source: dir, Target: dir, ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: p}}
 	}
 	// rslave: handles that appear later are seen, too. Engines refuse it for what is
 	// on no shared mount, so it is asked for only where it is needed.
-	return []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate)}
+	out := []mount.Mount{bind(o.netnsDir(), mount.PropagationRSlave), bind(engineSocket, mount.PropagationRPrivate), bind(logs, mount.PropagationRPrivate)}
+	if o.VolatileJournal {
+		out = append(out, bind(volatileJournal, mount.PropagationRPrivate))
+	}
+	if dir := path.Dir(o.EngineLog); o.EngineLog != "" && dir != logs && !strings.HasPrefix(dir, logs+"/") {
+		out = append(out, bind(dir, mount.PropagationRPrivate))
+	}
+	return out
 }
 
 func (o Options) args() []string {
 	args := []string{"agent", "--listen", ":" + strconv.Itoa(int(o.port())), "--netns-dir", o.netnsDir()}
+	if o.EngineLog != "" {
+		args = append(args, "--engine-log", o.EngineLog)
+	}
+	if o.KernelRing {
+		args = append(args, "--kernel-ring")
+	}
 	for _, part := range parts {
 		args = append(args, "--"+part, "/run/secrets/"+secretPrefix+part)
 	}
@@ -109,7 +139,7 @@ func (o Options) spec(g generation, noNewPrivileges bool) swarm.ServiceSpec {
 	container := &swarm.ContainerSpec{
 		Image: o.Image, Labels: map[string]string{Label: LabelValue}, Command: []string{inImage}, Args: o.args(),
 		User: "0:0", ReadOnly: true, StopGracePeriod: &grace, Mounts: o.mounts(),
-		CapabilityDrop: []string{"ALL"}, CapabilityAdd: granted(),
+		CapabilityDrop: []string{"ALL"}, CapabilityAdd: o.granted(),
 	}
 	if noNewPrivileges {
 		container.Privileges = &swarm.Privileges{NoNewPrivileges: true}

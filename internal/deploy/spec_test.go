@@ -44,12 +44,14 @@ func TestSpecIsTheGoldenOne(t *testing.T) {
 // needed says what each privilege is for; one that has no line here may not be
 // in the service.
 var needed = map[string]string{
-	"CAP_SYS_ADMIN": "internal/netns: setns into the containers' namespaces",
-	"CAP_NET_ADMIN": "internal/collect/{nft,ipt,ipvs}: the rules of packet filters, virtual services",
-	"CAP_NET_RAW":   "internal/probe: packet sockets that watch gossip and the data path",
+	"CAP_DAC_READ_SEARCH": "internal/collect/textlog: logs of the group adm",
+	"CAP_SYS_ADMIN":       "internal/netns: setns into the containers' namespaces",
+	"CAP_NET_ADMIN":       "internal/collect/{nft,ipt,ipvs}: the rules of packet filters, virtual services",
+	"CAP_NET_RAW":         "internal/probe: packet sockets that watch gossip and the data path",
 
 	"/var/run/docker/netns": "internal/netns: handles of the namespaces",
 	"/var/run/docker.sock":  "internal/collect: what the engine believes; the agent's transport lets GET of listed paths through only",
+	"/var/log":              "internal/collect: journals and text logs of the engine and the kernel",
 }
 
 func TestEveryPrivilegeIsJustified(t *testing.T) {
@@ -83,8 +85,9 @@ func TestTheTableNamesEveryPrivilege(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\| capability (\w+) \|`).FindAllStringSubmatch(string(doc), -1) {
 		listed = append(listed, "CAP_"+m[1])
 	}
-	if slices.Sort(listed); !slices.Equal(listed, sorted(granted())) {
-		t.Errorf("the page lists %v, the service has %v", listed, granted())
+	most := Options{KernelRing: true}.granted()
+	if slices.Sort(listed); !slices.Equal(listed, sorted(most)) {
+		t.Errorf("the page lists %v, the service has %v at most", listed, most)
 	}
 }
 
@@ -104,6 +107,26 @@ func TestFlagsReachTheAgent(t *testing.T) {
 	}
 	if s.Labels[LabelPort] != "9800" || s.TaskTemplate.ContainerSpec.Mounts[0].Source != "/data/docker-exec/netns" {
 		t.Errorf("labels %v, mounts %+v", s.Labels, s.TaskTemplate.ContainerSpec.Mounts)
+	}
+}
+
+func TestLogsElsewhere(t *testing.T) {
+	o := someOptions()
+	o.VolatileJournal, o.EngineLog, o.KernelRing = true, "/data/log/dockerd.log", true
+	c := o.spec(someKeys, true).TaskTemplate.ContainerSpec
+	var mounted []string
+	for _, m := range c.Mounts {
+		mounted = append(mounted, m.Source)
+	}
+	if want := []string{NetnsDir, engineSocket, "/var/log", "/run/log/journal", "/data/log"}; !slices.Equal(mounted, want) {
+		t.Errorf("mounted %v, want %v", mounted, want)
+	}
+	if args := strings.Join(c.Args, " "); !strings.Contains(args, "--engine-log /data/log/dockerd.log --kernel-ring") || !slices.Contains(c.CapabilityAdd, "CAP_SYSLOG") {
+		t.Errorf("arguments %s, capabilities %v", args, c.CapabilityAdd)
+	}
+	o.EngineLog = "/var/log/docker/engine.log"
+	if n := len(o.spec(someKeys, true).TaskTemplate.ContainerSpec.Mounts); n != 4 {
+		t.Errorf("%d mounts, though /var/log holds the log", n)
 	}
 }
 

@@ -23,7 +23,7 @@ func (still) Look(context.Context, LookRequest) (*LookAnswer, error) {
 	return &LookAnswer{Node: fact.Node{ID: "n2id", Name: "n2"}}, nil
 }
 func (still) Probe(context.Context, ProbeRequest) (*ProbeAnswer, error) { return &ProbeAnswer{}, nil }
-func (still) Logs(context.Context, LogRequest) (*LogAnswer, error) { return &LogAnswer{}, nil }
+func (still) Logs(context.Context, LogRequest) (*LogAnswer, error)      { return &LogAnswer{}, nil }
 func (still) Watch(ctx context.Context, r WatchRequest) (*WatchAnswer, error) {
 	select {
 	case <-time.After(r.For):
