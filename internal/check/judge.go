@@ -170,8 +170,9 @@ func (j *judge) report() *Report {
 		Question: j.question(), Checks: j.answers,
 		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling), Unconfirmed: j.written(j.once),
 		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(), Hosts: j.hosts(), Paths: j.paths(),
-		Nodes: j.nodes(), Untried: j.untried(),
+		Nodes: j.nodes(), Untried: j.untried(), Figures: j.figures(), Flapping: j.flapping(),
 	}
+	r.Timeline, r.LeftOut = j.timeline()
 	r.Work = Work{Connections: s.Seen.Made, Lookups: len(s.Seen.DNS), Echoes: len(s.Seen.MTU), Looks: 1}
 	if s.Earlier != nil {
 		r.Work.Looks = 2
@@ -197,9 +198,9 @@ func sent(s *fact.Snapshot) int {
 func (j *judge) question() Question {
 	q := j.s.Question
 	if q.All {
-		return Question{Proto: j.sc.Proto, Services: q.Services}
+		return Question{Proto: j.sc.Proto, Services: q.Services, Since: when(q.Since), Until: when(q.Until)}
 	}
-	out := Question{From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published, PublishedProto: q.PublishedProto}
+	out := Question{Since: when(q.Since), Until: when(q.Until), From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published, PublishedProto: q.PublishedProto}
 	if q.HTTP != nil {
 		out.Hostname, out.Path, out.Status = q.HTTP.Host, q.HTTP.Path, q.HTTP.Expect
 	}

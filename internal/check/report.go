@@ -66,7 +66,14 @@ type Report struct {
 	Hosts  []HostRow     `json:"hosts,omitempty"`
 	Paths  []Path        `json:"paths,omitempty"`
 	Checks []CheckAnswer `json:"checks"`
-	Gaps   []Gap         `json:"gaps"`
+	// Timeline is what happened in the windows of the question, oldest first, at
+	// most 500 events; LeftOut is how many more there were.
+	Timeline []Event `json:"timeline,omitempty"`
+	LeftOut  int     `json:"timeline_left_out,omitempty"`
+	// Figures and Flapping are gossip's own figures, and what it said of peers.
+	Figures  []Figures  `json:"gossip_figures,omitempty"`
+	Flapping []Flapping `json:"gossip_flapping,omitempty"`
+	Gaps     []Gap      `json:"gaps"`
 	// Work says how much was asked of the network.
 	Work Work `json:"work"`
 	// Changed says what was put somewhere for this run and what became of it, a
@@ -100,6 +107,9 @@ type Question struct {
 	Networks []string `json:"networks,omitempty"`
 	// Services are those that a question about the whole Swarm is limited to.
 	Services []string `json:"services,omitempty"`
+	// Since and Until limit logs and timeline where the operator said so.
+	Since *time.Time `json:"since,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // Cause is a root cause with what follows from it.

@@ -39,6 +39,8 @@ func Text(w io.Writer, r *check.Report, o Options) error {
 	}
 	t.packets()
 	t.hosts()
+	t.timeline()
+	t.gossip()
 	t.gaps()
 	t.checks()
 	t.done()
