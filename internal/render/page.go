@@ -17,6 +17,9 @@ type Options struct {
 	Colour bool
 	// Width is in columns; 0 means 80.
 	Width int
+	// Kept says that the evidence is in a file already, or came from one: then
+	// nobody needs to be told to save it before a relief.
+	Kept bool
 }
 
 // style is the parameter of an SGR sequence (ECMA-48, 8.3.117); empty is plain.
@@ -37,10 +40,11 @@ type page struct {
 	b      strings.Builder
 	width  int
 	colour bool
+	kept   bool
 }
 
 func newPage(o Options) *page {
-	p := &page{width: o.Width, colour: o.Colour}
+	p := &page{width: o.Width, colour: o.Colour, kept: o.Kept}
 	if p.width == 0 {
 		p.width = 80
 	}

@@ -130,6 +130,9 @@ func (t *text) cause(i int) {
 		t.text(2, plain, c.Message)
 	}
 	t.part("Relief (impact: "+c.Impact+")", c.Relief)
+	if !t.kept && costs(c) {
+		t.text(4, plain, "Before that, keep the evidence: `"+again(&t.r.Question)+"`")
+	}
 	t.part("Fix", c.Fix)
 	t.evidence(c.Evidence)
 	t.part("Confirm", c.Confirm)
