@@ -23,7 +23,7 @@ With SERVICE, only the pairs that involve one of these services are tried.`,
 			if err := cmp.Or(f.validate(), c.engine.validate(), services(args)); err != nil {
 				return err
 			}
-			return c.answer(cmd.Context(), fact.Question{All: true, Services: args}, &f)
+			return c.answer(cmd.Context(), &fact.Question{All: true, Services: args}, &f)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}

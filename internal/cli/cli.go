@@ -34,6 +34,13 @@ type LookOptions struct {
 	Version string
 	// SSH reaches other nodes by ssh; nil: not asked for.
 	SSH *fleet.SSH
+	// AllNodes looks at every node and reads its logs.
+	AllNodes bool
+	// Logs say where this host's logs are beside the usual places; on other nodes
+	// their agents know.
+	Logs logPlaces
+	// Keep is told of each look as soon as it is over; nil: nobody is.
+	Keep func(*fact.Snapshot)
 	// Config is the operator's configuration folder; empty when there is none.
 	Config string
 }

@@ -20,13 +20,18 @@ import (
 )
 
 // formats are the values of --output.
-var formats = []string{"text", "json", "junit"}
+var formats = []string{"text", "json", "junit", "md"}
 
 type diagnoseFlags struct {
 	reach        reachFlags
 	node, output string
 	timeout      time.Duration
 	http         httpFlags
+	logs         logFlags
+	// caseFile is a case to ask instead of the Swarm; save, where to keep what this
+	// report came from, redact with names and addresses replaced.
+	caseFile, save string
+	redact         bool
 }
 
 func (c *command) diagnose() *cobra.Command {
@@ -68,18 +73,25 @@ const shortest = 100 * time.Millisecond
 // add defines what diagnose and check have in common.
 func (f *diagnoseFlags) add(cmd *cobra.Command) {
 	f.reach.add(cmd.Flags())
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json or junit")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json, junit, or md for a bug report")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
 	// Only a name that is not there can make it fail.
+	fs := cmd.Flags()
+	fs.StringVar(&f.caseFile, "case", "", "ask this case `file` instead of the Swarm; no network is touched")
+	fs.StringVar(&f.save, "save", "", "keep what the report came from in this case `file`")
+	fs.BoolVar(&f.redact, "redact", false, "with --save: replace names, addresses and IDs by aliases; FILE.aliases.json, for you alone, says whose they are")
+	f.logs.add(fs)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *diagnoseFlags) validate() error {
 	switch {
-	case f.output == "md":
-		return usagef("output format %q cannot be written yet: text, json or junit", f.output)
 	case !slices.Contains(formats, f.output):
-		return usagef("output format %q is not known: text, json or junit", f.output)
+		return usagef("output format %q is not known: text, json, junit or md", f.output)
+	case f.redact && f.save == "":
+		return usagef("--redact is about what is saved: give --save FILE")
+	case f.caseFile != "" && (f.reach.ssh != "" || f.reach.withAgents || f.logs.allNodes || f.logs.places.engine != ""):
+		return usagef("--case touches no network: --ssh, --with-agents, --all-nodes and --engine-log are of no use with it")
 	case f.timeout <= 0:
 		return usagef("timeout %v is not more than 0", f.timeout)
 	case f.timeout < shortest:
@@ -92,23 +104,34 @@ func (c *command) runDiagnose(ctx context.Context, args []string, f diagnoseFlag
 	if err := cmp.Or(f.validate(), c.engine.validate()); err != nil {
 		return err
 	}
-	q, err := question(args)
+	if len(args) == 0 && f.caseFile != "" {
+		return c.answer(ctx, nil, &f)
+	}
+	q, err := c.asked(args, &f)
 	if err != nil {
 		return err
 	}
-	q.Node = f.node
-	if q.HTTP, err = f.http.question(&q); err != nil {
-		return err
-	}
-	return c.answer(ctx, q, &f)
+	return c.answer(ctx, &q, &f)
 }
 
-// answer looks at what a question needs, judges it and writes the report.
-func (c *command) answer(ctx context.Context, q fact.Question, f *diagnoseFlags) error {
-	start := c.env.Now()
-	s, changed, err := c.reached(ctx, q, f.timeout, &f.reach)
+// asked is the question that arguments and flags of diagnose mean.
+func (c *command) asked(args []string, f *diagnoseFlags) (fact.Question, error) {
+	q, err := question(args)
 	if err != nil {
-		return toolError{err}
+		return q, err
+	}
+	q.Node = f.node
+	q.HTTP, err = f.http.question(&q)
+	return q, err
+}
+
+// answer looks at what a question needs, live or in a case, judges it and writes
+// the report. Without a question it is the case's own.
+func (c *command) answer(ctx context.Context, q *fact.Question, f *diagnoseFlags) error {
+	start := c.env.Now()
+	s, err := c.snapshot(ctx, q, f)
+	if err != nil {
+		return err
 	}
 	r, err := check.Run(s, check.All(), c.env.Now().Sub(start))
 	var unknown *expect.NameError
@@ -121,17 +144,43 @@ func (c *command) answer(ctx context.Context, q fact.Question, f *diagnoseFlags)
 	case err != nil:
 		return toolError{err}
 	}
-	r.Changed = changed
 	c.code = r.ExitCode()
-	return write("the report", c.report(r, f.output))
+	return write("the report", c.report(s, r, f))
+}
+
+// snapshot is what there is to judge: of a case, or taken now and kept where that
+// is asked for.
+func (c *command) snapshot(ctx context.Context, q *fact.Question, f *diagnoseFlags) (*fact.Snapshot, error) {
+	if f.caseFile != "" {
+		s, err := c.replay(f.caseFile, q, &f.logs)
+		if err == nil && f.save != "" {
+			err = c.keep(s, f.save, f.redact)
+		}
+		return s, err
+	}
+	if err := f.logs.window(q, c.env.Now()); err != nil {
+		return nil, err
+	}
+	saver, err := c.saver(f.save, f.redact)
+	if err != nil {
+		return nil, toolError{err}
+	}
+	defer saver.abort()
+	s, changed, err := c.reached(ctx, *q, f, saver.look)
+	if err != nil {
+		return nil, toolError{err}
+	}
+	s.Changed = changed
+	return s, saver.done(s)
 }
 
 // look takes the snapshot and shows how far it is.
-func (c *command) look(ctx context.Context, q fact.Question, timeout time.Duration, ssh *fleet.SSH) (*fact.Snapshot, error) {
+func (c *command) look(ctx context.Context, q fact.Question, f *diagnoseFlags, ssh *fleet.SSH, keep func(*fact.Snapshot)) (*fact.Snapshot, error) {
 	p := c.progress()
 	defer p.clear()
 	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
-		Home: c.env.Home, Hostname: c.env.Hostname, Timeout: timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env)}, p.say)
+		Home: c.env.Home, Hostname: c.env.Hostname, Timeout: f.timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env),
+		AllNodes: f.logs.allNodes, Logs: f.logs.places, Keep: keep}, p.say)
 }
 
 // notKnown adds what a name with a dot may have meant.
@@ -143,14 +192,16 @@ func notKnown(e *expect.NameError) error {
 }
 
 // report writes the whole report in one go.
-func (c *command) report(r *check.Report, format string) error {
+func (c *command) report(s *fact.Snapshot, r *check.Report, f *diagnoseFlags) error {
 	var b strings.Builder
 	var err error
-	switch format {
+	switch f.output {
 	case "json":
 		err = render.JSON(&b, r)
 	case "junit":
 		err = render.JUnit(&b, r)
+	case "md":
+		err = c.markdown(&b, s, r)
 	default:
 		err = render.Text(&b, r, c.options())
 	}

@@ -20,11 +20,15 @@ type local struct {
 	// containers say.
 	netnsDir string
 	logs     logPlaces
+	// trusted: this process runs where the engine does, whatever its socket says.
+	trusted bool
 	now      func() time.Time
 
 	mu sync.Mutex
 	// last is what the engine believed when it was asked last.
 	last *fact.Engine
+	// proven: the kernel of this host was proven to be the engine's.
+	proven bool
 }
 
 // maxPeers bounds the route look-ups of one node.
@@ -63,6 +67,9 @@ func (l *local) Look(ctx context.Context, r fleet.LookRequest) (*fleet.LookAnswe
 	req.Peers, req.Resolv, req.Ports = routesTo(r.Peers, engine), ours(engine, r), r.Ports
 	kernel, held := collect.Kernel(ctx, req)
 	out.Node.Kernel = kernel
+	l.mu.Lock()
+	l.proven = kernel != nil
+	l.mu.Unlock()
 	engine.WritesRules = collect.WritesRules(kernel)
 	out.Gaps = append(out.Gaps, held...)
 	out.Clock = l.now()
@@ -87,8 +94,16 @@ func (l *local) Watch(ctx context.Context, r fleet.WatchRequest) (*fleet.WatchAn
 	return out, nil
 }
 
-// Logs implements fleet.Node.
+// Logs implements fleet.Node. Another host's logs are never read as the
+// engine's.
 func (l *local) Logs(ctx context.Context, r fleet.LogRequest) (*fleet.LogAnswer, error) {
+	l.mu.Lock()
+	ours := l.trusted || l.proven
+	l.mu.Unlock()
+	if !ours {
+		return &fleet.LogAnswer{Gaps: []fact.Gap{{Kind: fact.KindLogs, Class: fact.ClassUnseen,
+			Reason: "read the logs of the engine: nothing shows that it runs on this host", Do: "run fairway there, as root, or `fairway deploy`"}}}, nil
+	}
 	req := collect.LogRequest{Windows: r.Windows, Kmsg: l.logs.ring, MaxLines: cmp.Or(r.Lines, fleet.MaxLines), MaxBytes: fleet.MaxLogBytes}
 	if e := l.engineSeen(); e != nil {
 		req.Node = e.Name

@@ -35,6 +35,10 @@ type look struct {
 	tool     string
 	// hostname is this host's own name; empty when nobody knows it.
 	hostname string
+	// allNodes: every node is looked at, and its logs are read.
+	allNodes bool
+	// keep is told of each look as soon as it is over; nil: nobody is.
+	keep func(*fact.Snapshot)
 	// spent are the requests that both looks have made so far.
 	spent spent
 	// left are requests that were not made because too many were.
@@ -57,13 +61,17 @@ func Look(ctx context.Context, q fact.Question, o LookOptions, progress func(str
 	case err != nil:
 		return nil, err
 	}
-	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version, hostname: o.Hostname, spent: spent{}}
+	l := &look{engine: engine, ways: newWays(engine, o), question: q, now: o.Now, limit: o.Timeout, progress: progress, tool: o.Version, hostname: o.Hostname, allNodes: o.AllNodes, keep: o.Keep, spent: spent{}}
+	l.ways.logs(o.Logs)
 	defer l.ways.close()
 	first := l.once(ctx)
 	if ctx.Err() != nil || !check.WantsSecondLook(first, check.All()) {
 		return first, nil
 	}
 	progress("something is wrong; looking a second time, to be sure")
+	if l.keep != nil {
+		l.keep(first)
+	}
 	if !rest(ctx, secondLook-l.now().Sub(first.Taken)) {
 		return stopped(first, beforeSecond), nil
 	}
@@ -128,7 +136,10 @@ func (l *look) once(ctx context.Context) *fact.Snapshot {
 		return s
 	}
 	leaving(s, s.Wanted)
+	heard := l.listen(ctx, s, &sc)
 	l.probe(ctx, s, &sc)
+	l.progress("reading logs")
+	heard()
 	if leaving(s, s.Wanted) { // an update may have decided since that a task goes
 		now, _ := l.engine.Wanted(ctx)
 		leaving(s, now)
@@ -210,16 +221,18 @@ func (l *look) lookHereAnew(ctx context.Context, s *fact.Snapshot) {
 // not known yet may be a container's on any node.
 func (l *look) lookElsewhere(ctx context.Context, s *fact.Snapshot) {
 	req := fleet.LookRequest{Names: []string{l.question.From}}
-	var hosts []host
+	var hosts, forLogs []host
 	if sc, err := expect.Resolve(s); err == nil {
 		req, hosts = wanting(s, &sc), elsewhere(s, &sc)
+		forLogs = l.logHosts(s, &sc, hosts)
 	} else if l.ways.ssh != nil || agentService(s) != nil {
 		hosts = everyoneElse(s)
 	}
 	hosts = slices.DeleteFunc(hosts, func(h host) bool { return missed(l.spared, h.name) })
 	s.Gaps = append(s.Gaps, l.spared...)
-	l.askNodes(ctx, s, req, hosts, 2*l.limit)
-	s.Gaps = append(s.Gaps, aside(s, hosts)...)
+	l.askNodes(ctx, s, req, slices.Concat(hosts, forLogs), 2*l.limit)
+	l.quieter(s, forLogs)
+	s.Gaps = append(s.Gaps, aside(s, slices.Concat(hosts, forLogs))...)
 	spare(s)
 	slices.SortFunc(s.Nodes, func(a, b fact.Node) int { return strings.Compare(a.Name, b.Name) })
 	fact.Tidy(s)

@@ -59,26 +59,30 @@ func sshWay(target string, sudo bool) (*fleet.SSH, error) {
 
 // reached takes a snapshot, with agents around it where they are asked for, and
 // says what was put somewhere for that and what became of it.
-func (c *command) reached(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags) (*fact.Snapshot, []string, error) {
-	ssh, err := sshWay(f.ssh, f.sudo)
+func (c *command) reached(ctx context.Context, q fact.Question, f *diagnoseFlags, keep func(*fact.Snapshot)) (*fact.Snapshot, []string, error) {
+	ssh, err := sshWay(f.reach.ssh, f.reach.sudo)
 	if err != nil {
 		return nil, nil, err
+	}
+	if ssh != nil && f.logs.places.engine != "" {
+		ssh.Agent = []string{"--engine-log", f.logs.places.engine}
 	}
 	var changed []string
 	if ssh != nil {
 		changed = append(changed, "Where it logged in over SSH, fairway ran from a temporary file of its own, which is removed at the end.")
 	}
-	if !f.withAgents {
-		s, err := c.look(ctx, q, timeout, ssh)
+	look := func(ctx context.Context) (*fact.Snapshot, error) { return c.look(ctx, q, f, ssh, keep) }
+	if !f.reach.withAgents {
+		s, err := look(ctx)
 		return s, changed, err
 	}
-	s, agents, err := c.amongAgents(ctx, q, timeout, f, ssh)
+	s, agents, err := c.amongAgents(ctx, f, ssh, look)
 	return s, append(changed, agents...), err
 }
 
 // amongAgents takes a snapshot while agents are deployed.
-func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time.Duration, f *reachFlags, ssh *fleet.SSH) (*fact.Snapshot, []string, error) {
-	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir, ssh: f.ssh, sshSudo: f.sudo}
+func (c *command) amongAgents(ctx context.Context, f *diagnoseFlags, ssh *fleet.SSH, look func(context.Context) (*fact.Snapshot, error)) (*fact.Snapshot, []string, error) {
+	d := deployFlags{port: deploy.Port, netnsDir: deploy.NetnsDir, ssh: f.reach.ssh, sshSudo: f.reach.sudo, logs: logPlaces{engine: f.logs.places.engine}}
 	plan, err := d.plan()
 	if err != nil {
 		return nil, nil, err
@@ -101,7 +105,7 @@ func (c *command) amongAgents(ctx context.Context, q fact.Question, timeout time
 	defer context.AfterFunc(ctx, func() {
 		_, _ = fmt.Fprintln(c.env.Stderr, "interrupted: cleaning up, which takes a few seconds")
 	})()
-	return c.amid(ctx, swarm, plan, func(ctx context.Context) (*fact.Snapshot, error) { return c.look(ctx, q, timeout, ssh) })
+	return c.amid(ctx, swarm, plan, look)
 }
 
 // amid looks while agents are deployed or, where none can be, without them.

@@ -253,6 +253,13 @@ func (w *ways) open(id fact.NodeID) fleet.Node {
 	return w.here
 }
 
+// logs says where this host's logs are.
+func (w *ways) logs(p logPlaces) {
+	if l, ok := w.here.(*local); ok {
+		l.logs = p
+	}
+}
+
 // close lets every node go, all at once: an ssh session takes its time.
 func (w *ways) close() {
 	var wg sync.WaitGroup

@@ -28,6 +28,9 @@ type Snapshot struct {
 	Seen Seen
 	// Gaps lists what could not be looked at.
 	Gaps []Gap
+	// Changed says what was put somewhere for this snapshot and what became of it, a
+	// sentence each.
+	Changed []string `json:",omitempty"`
 	// Earlier is the first of two looks, taken about two seconds before; nil
 	// when one look was enough.
 	Earlier *Snapshot

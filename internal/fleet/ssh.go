@@ -31,6 +31,8 @@ type SSH struct {
 	// further arguments for it.
 	Client string
 	Args   []string
+	// Agent are further arguments for the agent that is started there, plain words.
+	Agent []string
 	// Program is the binary to run there: this one. Arch is what it was built
 	// for, as `uname -m` says it.
 	Program []byte
@@ -41,6 +43,9 @@ type SSH struct {
 
 // Node logs in to a node and returns it. The error says what ssh said.
 func (s *SSH) Node(ctx context.Context, host string, addr netip.Addr) (Node, error) {
+	if err := unquoted(s.Agent); err != nil {
+		return nil, fmt.Errorf("log in to %s: %w", host, err)
+	}
 	target, file, err := s.arrive(ctx, host, addr)
 	if err != nil {
 		return nil, err
@@ -119,7 +124,7 @@ func (s *SSH) copy(ctx context.Context, target string) (string, error) {
 // removes the file however the program ends.
 func (s *SSH) run(target, file string) (net.Conn, error) {
 	// The connection outlives the look that made it, hence no context.
-	cmd := s.command(context.Background(), target, s.script(file, "agent --stdio"))
+	cmd := s.command(context.Background(), target, s.script(file, strings.Join(append([]string{"agent --stdio"}, s.Agent...), " ")))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
