@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -39,6 +40,7 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 	root := os.DirFS("/")
 	modules := readModules(root, k.Release)
 	k.Features = features(root, modules)
+	k.Strain = strain("/proc")
 
 	todo, gaps := req.spaces()
 	gate := modules.gates()
@@ -50,6 +52,7 @@ func Kernel(ctx context.Context, req KernelRequest) (*fact.Kernel, []fact.Gap) {
 	})
 	for i := range todo {
 		gaps = append(gaps, todo[i].gaps...)
+		k.NeighbourTables = append(k.NeighbourTables, todo[i].tables...)
 		if !todo[i].gone {
 			k.Namespaces = append(k.Namespaces, todo[i].held)
 		}
@@ -104,7 +107,7 @@ func (r *KernelRequest) spaces() ([]space, []fact.Gap) {
 			ns.Close()
 		default:
 			role, network := r.role(name)
-			held := fact.NetNS{Name: name, Role: role, Network: network, Inode: ns.Inode(), Containers: r.inside(name)}
+			held := fact.NetNS{Name: name, Role: role, Network: network, Inode: ns.Inode(), Made: madeAt(path.Join(r.dir(), name)), Containers: r.inside(name)}
 			out = append(out, space{at: ns, held: held})
 		}
 	}
@@ -114,6 +117,15 @@ func (r *KernelRequest) spaces() ([]space, []fact.Gap) {
 		out = out[1:]
 	}
 	return out, append(gaps, r.lost(names)...)
+}
+
+// madeAt is when a handle was made: the kernel gives a namespace's file its time
+// when it is first opened, and keeps it while it is mounted. Zero when not known.
+func madeAt(handle string) time.Time {
+	if st, err := os.Stat(handle); err == nil {
+		return st.ModTime().UTC()
+	}
+	return time.Time{}
 }
 
 // noHost is the gap for the host's namespace where fairway itself runs in a

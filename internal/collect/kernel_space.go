@@ -24,6 +24,8 @@ type space struct {
 	at   *netns.NS
 	held fact.NetNS
 	gaps []fact.Gap
+	// tables are the machine's; only the host's space asks for them.
+	tables []fact.NeighbourTable
 	// gone: it ended before it could be read.
 	gone bool
 
@@ -35,6 +37,8 @@ type space struct {
 	ct    *generic.Conn // nil where /proc tells conntrack's counters
 	ctErr error
 	nfErr error
+	nt    *generic.Conn // nil where neighbour tables are not asked for
+	ntErr error
 	ctl   int // a socket for ethtool, -1 for none
 	texts map[string]text
 }
@@ -79,6 +83,8 @@ func (s *space) read(ctx context.Context) {
 	s.step(ctx, fact.KindIPVS, "read IPVS", s.readIPVS)
 	s.readRules(ctx, fact.KindRules)
 	if s.held.Role == fact.RoleHost {
+		s.step(ctx, fact.KindNeighbours, "read neighbour tables", s.readNeighbourTables)
+		s.step(ctx, fact.KindCounters, "read the engine's waits", s.readEngine)
 		s.step(ctx, fact.KindRoutes, "look up routes to peers", s.lookUpPeers)
 		s.step(ctx, fact.KindOffload, "read offload features", s.readOffload)
 	}
@@ -97,6 +103,10 @@ func (s *space) count(ctx context.Context, again Again) {
 	s.step(ctx, fact.KindCounters, "read link counters", s.readLinks)
 	s.step(ctx, fact.KindCounters, "read counters", s.readCounters)
 	s.step(ctx, fact.KindCounters, "read conntrack's counters", s.readConntrack)
+	if s.held.Role == fact.RoleHost {
+		s.step(ctx, fact.KindCounters, "read neighbour tables", s.readNeighbourTables)
+		s.step(ctx, fact.KindCounters, "read the engine's waits", s.readEngine)
+	}
 	if again.IPVS {
 		s.step(ctx, fact.KindCounters, "read IPVS again", s.readIPVS)
 	}
@@ -117,6 +127,9 @@ func (s *space) open(all bool) bool {
 		s.openIPVS()
 		s.openNFTables()
 		s.openConntrack()
+		if s.held.Role == fact.RoleHost {
+			s.nt, s.ntErr = generic.Dial(unix.NETLINK_ROUTE, nil)
+		}
 		if !all {
 			return nil
 		}
@@ -150,7 +163,7 @@ func (s *space) close() {
 	if s.diag != nil {
 		s.diag.close()
 	}
-	for _, c := range []*generic.Conn{s.vs, s.nf, s.ct} {
+	for _, c := range []*generic.Conn{s.vs, s.nf, s.ct, s.nt} {
 		if c != nil {
 			c.Close()
 		}

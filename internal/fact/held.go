@@ -16,6 +16,11 @@ type Kernel struct {
 	Boot   time.Time
 	// Features are "ip_vs", "vxlan" and other things a Swarm needs of a kernel.
 	Features []Feature
+	// NeighbourTables are those that all namespaces of the machine share, IPv4's and
+	// IPv6's; empty where they were not read.
+	NeighbourTables []NeighbourTable `json:",omitempty"`
+	// Strain is how busy the machine is; nil where nobody could read it.
+	Strain *Strain `json:",omitempty"`
 	// Namespaces holds the host's own first, then those the engine keeps,
 	// sorted by Name.
 	Namespaces []NetNS
@@ -54,6 +59,9 @@ type NetNS struct {
 	Role NSRole
 	// Inode tells namespaces apart; 0 when unknown.
 	Inode uint64
+	// Made is when the namespace was first held open, which for the engine's handles
+	// is when they were made, by the node's clock; zero when not known.
+	Made time.Time `json:",omitzero"`
 	// Network is set for RoleOverlay, RoleLB and RoleIngress.
 	Network NetworkID
 	// Containers share this namespace; more than one with network mode
@@ -235,7 +243,9 @@ type Sysctl struct {
 // Counter is one kernel counter, sampled before and after the probes.
 type Counter struct {
 	// Name is "TcpExt.ListenOverflows", or "rx_packets", "tx_packets",
-	// "rx_dropped", "tx_dropped", "rx_errors", "tx_errors" of Link.
+	// "rx_dropped", "tx_dropped", "rx_errors", "tx_errors" of Link. "dockerd.run" and
+	// "dockerd.wait" are the nanoseconds for which the engine had, and wanted and did
+	// not get, a processor.
 	Name string
 	// Link is the name of the interface for link counters, else empty.
 	Link          string
