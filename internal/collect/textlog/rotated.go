@@ -1,0 +1,245 @@
+package textlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxNames bounds how much of a folder is looked through for siblings, maxFiles
+	// how many of them are opened, the newest first.
+	maxNames = 10000
+	maxFiles = 64
+	// tries is how often a log is opened anew that is being rotated.
+	tries = 5
+)
+
+// file is one opened file of a log.
+type file struct {
+	*os.File
+	name  string
+	size  int64
+	info  fs.FileInfo
+	clock clock
+	// packed undoes the compression; nil: there is none.
+	packed unpacker
+	// first is the first stamp, if there is one near the start.
+	first  stamp
+	starts bool
+}
+
+// set is a log: the files that may reach into the window, oldest first.
+type set struct {
+	files          []*file
+	damage         []string
+	first, written time.Time
+	// vanished: a file was there when the folder was listed, and then was not.
+	vanished bool
+}
+
+func (s *set) close() {
+	for _, f := range s.files {
+		f.Close()
+	}
+}
+
+// open opens the file at path and its siblings. Where it was rotated meanwhile it
+// starts over: then a file may have been missed, or opened by two names.
+func open(path string, q Query) (*set, error) {
+	for try := 1; ; try++ {
+		s, err := openOnce(path, q)
+		if err != nil || try == tries || !s.moved(path) {
+			return s, err
+		}
+		s.close()
+	}
+}
+
+func openOnce(path string, q Query) (*set, error) {
+	s := &set{}
+	err := s.add(path, q)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s.addSiblings(path, q)
+	if len(s.files) == 0 && s.first.IsZero() {
+		return nil, cause(err)
+	}
+	slices.SortStableFunc(s.files, func(a, b *file) int { return a.age().Compare(b.age()) })
+	return s, nil
+}
+
+// addSiblings opens those that were still written when the window began.
+func (s *set) addSiblings(path string, q Query) {
+	opened := 0
+	for _, sib := range siblings(path) {
+		written := sib.info.ModTime()
+		if written.Add(wallSlack).Before(q.From) {
+			s.begins(written)
+			s.wrote(written)
+		} else if opened++; opened > maxFiles {
+			s.damage = append(s.damage, sib.name+": it was not opened, nor were those before it: they are too many")
+			return
+		} else if err := s.add(sib.name, q); err != nil {
+			s.vanished = s.vanished || errors.Is(err, fs.ErrNotExist)
+			s.damage = append(s.damage, fmt.Sprintf("%s: %v", sib.name, err))
+		}
+	}
+}
+
+// cause drops the path from an error about a file: whoever prints it names the file.
+func cause(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// add opens one file, unless it is open by another name already.
+func (s *set) add(name string, q Query) error {
+	f, err := openFile(name, q)
+	if err != nil {
+		return cause(err)
+	}
+	if slices.ContainsFunc(s.files, func(o *file) bool { return os.SameFile(o.info, f.info) }) {
+		return f.Close()
+	}
+	s.files = append(s.files, f)
+	if f.starts {
+		s.begins(f.first.at)
+	}
+	s.wrote(f.info.ModTime())
+	return nil
+}
+
+func (s *set) wrote(at time.Time) {
+	if at.After(s.written) {
+		s.written = at
+	}
+}
+
+func (s *set) begins(at time.Time) {
+	if s.first.IsZero() || at.Before(s.first) {
+		s.first = at
+	}
+}
+
+// moved says whether names mean other files by now.
+func (s *set) moved(path string) bool {
+	if s.vanished {
+		return true
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return slices.ContainsFunc(s.files, func(f *file) bool { return f.name == path })
+	}
+	return !slices.ContainsFunc(s.files, func(f *file) bool { return os.SameFile(f.info, now) })
+}
+
+// openFile opens a regular file. What is none is not opened at all: that could block
+// or, for a device, do something.
+func openFile(name string, q Query) (*file, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	in, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = in.Stat(); err != nil || !info.Mode().IsRegular() {
+		in.Close()
+		return nil, errors.Join(err, errNotRegular)
+	}
+	f := &file{File: in, name: name, info: info, size: info.Size(), packed: unpackers[filepath.Ext(name)],
+		clock: newClock(q.Zone, info.ModTime())}
+	f.look()
+	return f, nil
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// look finds the first stamp of a file.
+func (f *file) look() {
+	in, err := f.unpacked()
+	if err != nil {
+		return // told when it is read
+	}
+	defer in.Close()
+	var l lines
+	l.reset(io.LimitReader(in, lookFor), 0, false)
+	f.first, _, f.starts = firstStamp(&l, f.clock)
+}
+
+// age sorts files: by their first stamp, else by their last write.
+func (f *file) age() time.Time {
+	if f.starts {
+		return f.first.at
+	}
+	return f.info.ModTime()
+}
+
+// endsBefore says whether the file was given up for the next one before the window.
+// One that is not packed is searched instead, which needs no trust in the order.
+func (f *file) endsBefore(from time.Time, next *file) bool {
+	return f.packed != nil && f.starts && next.starts && next.first.at.Before(from.Add(-next.first.slack()))
+}
+
+// sibling is a rotated file.
+type sibling struct {
+	name string
+	info fs.FileInfo
+}
+
+// siblings lists the rotated files beside path, the one that was written last first.
+func siblings(path string) (out []sibling) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(maxNames)
+	for _, name := range names {
+		plain, packed := cutPacked(name)
+		if !rotated(filepath.Base(path), plain) || packed != "" && slices.Contains(names, plain) {
+			continue // the compressor is at it still, or the name is another log's
+		}
+		full := filepath.Join(filepath.Dir(path), name)
+		if info, err := os.Stat(full); err == nil {
+			out = append(out, sibling{full, info})
+		}
+	}
+	slices.SortFunc(out, func(a, b sibling) int {
+		if c := b.info.ModTime().Compare(a.info.ModTime()); c != 0 {
+			return c
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return out
+}
+
+// rotated says whether a name is base with what logrotate puts behind it, or before
+// its extension: .1, -20260101, -2026-01-01-1767225600.
+func rotated(base, name string) bool {
+	ext := filepath.Ext(base)
+	stem := strings.TrimSuffix(base, ext)
+	return turn(strings.CutPrefix(name, base)) ||
+		stem != "" && ext != "" && strings.HasSuffix(name, ext) && turn(strings.CutPrefix(strings.TrimSuffix(name, ext), stem))
+}
+
+// turn is what tells rotated files apart.
+func turn(s string, found bool) bool {
+	return found && len(s) >= 2 && (s[0] == '.' || s[0] == '-') && s[1] >= '0' && s[1] <= '9' &&
+		strings.Trim(s[1:], "0123456789-_") == ""
+}
