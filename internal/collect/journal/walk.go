@@ -1,0 +1,136 @@
+package journal
+
+import "fmt"
+
+// maxMessage is how much of a message is delivered.
+const maxMessage = 256 << 10
+
+// maxLate is how many entries in a row have to be behind the window before we
+// believe that it is over: one of them may be damaged.
+const maxLate = 16
+
+// prepare finds the entries of each term, and goes to the start of the window.
+func (f *file) prepare(r *reader) {
+	for _, t := range r.terms {
+		d, ok, err := f.lookUp(t.text, &r.unpack)
+		if err != nil {
+			f.hurt(fmt.Errorf("look for %s: %w", t.text, err))
+		}
+		if ok {
+			f.follow(r, t.class, d.first, d.arrays, d.n)
+		}
+	}
+}
+
+// follow adds a list of entries.
+func (f *file) follow(r *reader, by class, first, arrays, n uint64) {
+	l, err := f.chain(first, arrays, n)
+	if err != nil {
+		f.hurt(err)
+	}
+	l.by = by
+	l.seek(r.from)
+	l.advance()
+	f.lists = append(f.lists, l)
+}
+
+// rescue adds all entries of the file once something of it was unreadable: each is
+// then looked at for what it says of itself.
+func (f *file) rescue(r *reader) {
+	if f.hurts == 0 || f.rescued {
+		return
+	}
+	f.rescued = true
+	f.follow(r, 0, 0, f.entries, f.entered)
+}
+
+// step finds the file's next entry of the window.
+func (r *reader) step(f *file) error {
+	late := 0
+	f.next = nil
+	for late < maxLate {
+		if r.steps++; r.steps%1024 == 0 && r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		f.rescue(r)
+		off, by := f.pop()
+		if off == 0 {
+			return nil
+		}
+		if off < f.ends {
+			f.passed(off)
+			continue
+		}
+		e, err := f.entry(off)
+		if err != nil {
+			f.hurt(err)
+			continue
+		}
+		f.ends, f.last = off+e.size, off
+		switch {
+		case e.at > r.to:
+			late++
+		case e.at >= r.from:
+			e.by = by
+			f.next = &e
+			return nil
+		}
+	}
+	return nil
+}
+
+// passed is about an entry before the end of the one before: entries of a list
+// that was added late were there already, others are damaged.
+func (f *file) passed(off uint64) {
+	if off > f.last {
+		f.hurt(fmt.Errorf("entry at %#x: inside of the one at %#x", off, f.last))
+	}
+}
+
+// pop takes the first entry off all lists that have it.
+func (f *file) pop() (off uint64, by class) {
+	for _, l := range f.lists {
+		if l.at != 0 && (off == 0 || l.at < off) {
+			off = l.at
+		}
+	}
+	for _, l := range f.lists {
+		if off != 0 && l.at == off {
+			by |= l.by
+			l.advance()
+		}
+	}
+	return off, by
+}
+
+// read reads the message of an entry, nil if it has none, and what else its fields
+// say.
+func (r *reader) read(f *file, e entry) (by class, text []byte, err error) {
+	r.items, err = f.items(&e, r.items[:0])
+	if err != nil {
+		return 0, nil, err
+	}
+	by = e.by
+	var at uint64
+	for _, off := range r.items {
+		c, bad := r.class(f, off)
+		if bad != nil {
+			err = bad
+		}
+		if by |= c; c&classMessage != 0 {
+			at = off
+		}
+	}
+	if at == 0 {
+		return by, nil, err
+	}
+	d, err := f.dataAt(at)
+	if err != nil {
+		return by, nil, err
+	}
+	p, _, err := f.payload(d, len(message)+maxMessage, &r.unpack)
+	if err != nil {
+		return by, nil, err
+	}
+	return by, p[len(message):], nil
+}
