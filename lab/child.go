@@ -64,10 +64,13 @@ func runNode(specFile string) error {
 		return fmt.Errorf("read %s: %w", specFile, err)
 	}
 	root := filepath.Join(s.State, s.Name, "root")
-	for _, step := range []func(nodeSpec, string) error{mountRoot, mountInside, writeFiles, enterRoot} {
+	for _, step := range []func(nodeSpec, string) error{mountRoot, mountInside, writeFiles, journalFiles, enterRoot} {
 		if err := step(s, root); err != nil {
 			return err
 		}
+	}
+	if err := startJournal(s.Name); err != nil {
+		return err
 	}
 	if _, err := startEngine(); err != nil {
 		return err
@@ -146,7 +149,6 @@ func mountInside(s nodeSpec, root string) error {
 // writeFiles gives the node its identity. A name server that is not there makes look-ups of images fail at once; the
 // machine's own daemon.json, which the root of engine "host" has, must not count here.
 func writeFiles(s nodeSpec, root string) error {
-	script := fmt.Sprintf("#!/bin/sh\nexec dockerd %s >>/lab/%s.log 2>&1\n", strings.Join(s.Args, " "), s.Name)
 	for _, p := range []string{"etc/resolv.conf", "etc/hosts", "etc/docker"} {
 		if err := os.RemoveAll(filepath.Join(root, p)); err != nil {
 			return err
@@ -156,7 +158,7 @@ func writeFiles(s nodeSpec, root string) error {
 		"etc/resolv.conf": "nameserver 127.0.0.1\n",
 		"etc/hosts":       "127.0.0.1 localhost " + s.Name + "\n",
 		"etc/hostname":    s.Name + "\n",
-		engineScript:      script,
+		engineScript:      "#!/bin/sh\n" + engineCommand(s, root) + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(root, p), []byte(text), 0o755); err != nil {
 			return err

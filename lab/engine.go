@@ -57,7 +57,7 @@ func (e engineKind) lower(ctx context.Context, p *progress) ([]string, error) {
 		}
 		return []string{"/"}, nil
 	}
-	root, err := cached(ctx, p, "rootfs-"+e.suite+"-2", "root of Debian "+e.suite, func(dir string) error {
+	root, err := cached(ctx, p, "rootfs-"+e.suite+"-3", "root of Debian "+e.suite, func(dir string) error {
 		return debootstrap(ctx, e.suite, dir)
 	})
 	if err != nil || e.moby == "" {
@@ -75,7 +75,7 @@ func debootstrap(ctx context.Context, suite, dir string) error {
 		return err
 	}
 	packages := "docker.io,openssh-server,openssh-client,sudo,iptables,ipvsadm,iproute2,busybox-static,kmod,procps,curl,netcat-openbsd,bind9-dnsutils,gawk," +
-		"tcpdump,conntrack,nftables,zstd"
+		"tcpdump,conntrack,nftables,zstd,systemd"
 	if suite != "bookworm" { // there the client is part of docker.io
 		packages += ",docker-cli"
 	}

@@ -79,6 +79,8 @@ type Report struct {
 	// Changed says what was put somewhere for this run and what became of it, a
 	// sentence each; empty: nothing was changed.
 	Changed []string `json:"changed,omitempty"`
+	// Bug is what a bug report holds beyond all this; nil unless BugReport was asked.
+	Bug *Bug `json:"-"`
 }
 
 // Tool names the program that made the report.

@@ -152,6 +152,9 @@ func TestTimelineOfTheTimeAskedFor(t *testing.T) {
 
 func TestGossipFiguresAndFlapping(t *testing.T) {
 	s := facttest.Healthy()
+	for i := range s.Nodes {
+		s.Nodes[i].Said = nil // its own statistics
+	}
 	stats := func(at string, peers, queue int) fact.Statement {
 		return fact.Statement{At: clock(at), ID: "gossip-stats", Network: string(facttest.App)[:9], Benign: true,
 			Stats: &fact.GossipStats{Peers: peers, Entries: 12, Queue: queue}}

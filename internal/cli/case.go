@@ -33,7 +33,9 @@ func (c *command) replay(path string, q *fact.Question, logs *logFlags) (*fact.S
 	} else {
 		q.Since, q.Until = s.Question.Since, s.Question.Until
 	}
-	if !reflect.DeepEqual(*q, s.Question) {
+	own := *q
+	own.Mesh = s.Question.Mesh // the look itself went on to part I
+	if !reflect.DeepEqual(own, s.Question) {
 		for l := s; l != nil; l = l.Earlier {
 			expect.AskAnew(l, *q)
 		}

@@ -203,7 +203,9 @@ func (c *command) report(s *fact.Snapshot, r *check.Report, f *diagnoseFlags) er
 	case "md":
 		err = c.markdown(&b, s, r)
 	default:
-		err = render.Text(&b, r, c.options())
+		o := c.options()
+		o.Kept = f.save != "" || f.caseFile != ""
+		err = render.Text(&b, r, o)
 	}
 	if err != nil {
 		return err

@@ -16,12 +16,15 @@ func AskAnew(s *fact.Snapshot, q fact.Question) {
 	if err != nil {
 		return // whoever asks is told so
 	}
-	belonging(s, &sc)
-	unasked(s, &sc)
+	trial := *s
+	trial.Seen = fact.Seen{}
+	plan := First(&trial, &sc)
+	belonging(s, &sc, &plan)
+	unasked(s, &plan)
 }
 
 // belonging keeps the probes that the question is about.
-func belonging(s *fact.Snapshot, sc *Scope) {
+func belonging(s *fact.Snapshot, sc *Scope, plan *Plan) {
 	if s.Question.All && len(s.Question.Services) == 0 {
 		return
 	}
@@ -37,9 +40,15 @@ func belonging(s *fact.Snapshot, sc *Scope) {
 	mesh := func(p fact.PublishedProbe) bool {
 		return slices.ContainsFunc(sc.Mesh, func(m Published) bool { return m.Service == p.Service && m.Port.Published == p.Published })
 	}
+	port := func(n uint16) bool { return !sc.PortGiven || slices.Contains(sc.Ports, n) }
+	name := func(p fact.DNSProbe) bool {
+		return p.Type == "PTR" || slices.ContainsFunc(plan.DNS, func(o fact.DNSProbe) bool { return o.Name == p.Name })
+	}
 	seen := &s.Seen
-	seen.TCP = slices.DeleteFunc(seen.TCP, func(p fact.TCPProbe) bool { return !from(p.From) || !to(p.To) || !network(p.Network) })
-	seen.DNS = slices.DeleteFunc(seen.DNS, func(p fact.DNSProbe) bool { return !from(p.From) })
+	seen.TCP = slices.DeleteFunc(seen.TCP, func(p fact.TCPProbe) bool {
+		return !from(p.From) || !to(p.To) || !network(p.Network) || !port(p.Target.Port())
+	})
+	seen.DNS = slices.DeleteFunc(seen.DNS, func(p fact.DNSProbe) bool { return !from(p.From) || !name(p) })
 	seen.MTU = slices.DeleteFunc(seen.MTU, func(p fact.MTUProbe) bool {
 		return p.From.Task != "" && !from(p.From) || !to(p.To) || !network(p.Network)
 	})
@@ -47,10 +56,7 @@ func belonging(s *fact.Snapshot, sc *Scope) {
 }
 
 // unasked notes the probes that the question needs and the snapshot has not.
-func unasked(s *fact.Snapshot, sc *Scope) {
-	trial := *s
-	trial.Seen = fact.Seen{}
-	plan := First(&trial, sc)
+func unasked(s *fact.Snapshot, plan *Plan) {
 	missing := map[string]map[fact.Kind]int{}
 	note := func(node string, k fact.Kind) {
 		if missing[node] == nil {

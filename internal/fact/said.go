@@ -2,6 +2,7 @@ package fact
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -86,4 +87,12 @@ type GossipStats struct {
 	// Peers counts the network's nodes, this one included; Entries the rows of its
 	// tables; Queue the messages that wait (both queues together since 29).
 	Peers, Entries, Queue int
+}
+
+// AskedFor reports whether a moment, by the node's own clock, is in a window that
+// the operator asked for, and not one that was chosen for the question's sake.
+func (s *Said) AskedFor(at time.Time) bool {
+	return slices.ContainsFunc(s.Windows, func(w Window) bool {
+		return slices.Contains(w.Why, "asked for") && !at.Before(w.From.Add(-time.Second)) && !at.After(w.To.Add(time.Second))
+	})
 }

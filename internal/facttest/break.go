@@ -55,6 +55,8 @@ func Blank(s *fact.Snapshot, node string, k fact.Kind) {
 	case fact.KindNode:
 		s.Nodes = slices.DeleteFunc(s.Nodes, func(x fact.Node) bool { return x.Name == node })
 		blankProbes(s, node, fact.KindDNS, fact.KindTCP, fact.KindMTU, fact.KindUnderlay)
+	case fact.KindLogs:
+		n.Said = nil
 	case fact.KindContainers:
 		n.Engine.Containers = nil
 	case fact.KindNetworks:
@@ -75,6 +77,9 @@ func Blank(s *fact.Snapshot, node string, k fact.Kind) {
 }
 
 func blankHeld(k *fact.Kernel, kind fact.Kind) {
+	if kind == fact.KindNeighbours {
+		k.NeighbourTables = nil
+	}
 	for i := range k.Namespaces {
 		ns := &k.Namespaces[i]
 		switch kind {

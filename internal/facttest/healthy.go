@@ -128,6 +128,7 @@ func node(i int) fact.Node {
 	n := fact.Node{ID: Node(i), Name: fmt.Sprint("n", i)}
 	n.Engine = engine(i)
 	n.Kernel = kernel(i)
+	n.Said = said(i)
 	return n
 }
 
@@ -139,7 +140,7 @@ func engine(i int) *fact.Engine {
 		Swarm: fact.EngineSwarm{NodeID: Node(i), NodeAddr: VTEP(i), State: "active", Manager: true, DataPathPort: 4789}}
 	net := fact.EngineNetwork{Network: app(), Instantiated: true}
 	for k := 1; k <= 3; k++ {
-		net.Peers = append(net.Peers, fact.Peer{Name: fmt.Sprintf("%012d", k), IP: VTEP(k)})
+		net.Peers = append(net.Peers, fact.Peer{Name: PeerName(k), IP: VTEP(k)})
 	}
 	net.Endpoints = []fact.Endpoint{{Key: "lb-app", Name: "app-endpoint", ID: fact.EndpointID(hex("lb", i)), MAC: fact.OverlayMAC(lbIP(i)), Addr: netip.PrefixFrom(lbIP(i), 24)}}
 	for _, svc := range []string{"api", "web"} {

@@ -11,9 +11,16 @@ import (
 func kernel(i int) *fact.Kernel {
 	k := &fact.Kernel{Release: "6.18.0", Arch: "x86_64", Boot: Taken.Add(-24 * time.Hour),
 		Features: []fact.Feature{{Name: "ip_vs", Present: true}, {Name: "vxlan", Present: true}, {Name: "bridge", Present: true}}}
+	k.NeighbourTables = []fact.NeighbourTable{{Name: "arp_cache", Entries: 24, Thresh1: 8192, Thresh2: 49152, Thresh3: 65536},
+		{Name: "ndisc_cache", Entries: 4, Thresh1: 128, Thresh2: 512, Thresh3: 1024}}
+	k.Strain = &fact.Strain{Load: [3]float64{0.4, 0.5, 0.4}, CPUs: 4, Pressure: []fact.Pressure{
+		{Resource: "cpu", Some: [3]float64{1, 0.8, 0.5}}, {Resource: "memory"}, {Resource: "io", Some: [3]float64{0.2, 0.1, 0.1}}}}
 	k.Namespaces = []fact.NetNS{host(i), overlay(i), lb(i), sandbox(i, Api(i), ApiIP(i), 0), sandbox(i, Web(i), WebIP(i), 1)}
 	for i := range k.Namespaces {
 		ns := &k.Namespaces[i]
+		if ns.Role != fact.RoleHost {
+			ns.Made = hourAgo
+		}
 		switch ns.Role {
 		case fact.RoleHost:
 			ns.Netfilter, ns.IPVS = netfilter(hostMode261), &fact.IPVS{Version: "1.2.1"}
@@ -76,6 +83,11 @@ func host(i int) fact.NetNS {
 	}
 	ns.Sysctls = []fact.Sysctl{{Key: "net.ipv4.ip_forward", Value: "1"}, {Key: "net.ipv4.neigh.default.gc_thresh3", Value: "65536"}}
 	ns.Counters = append(stackCounters(), linkCounters("eth0")...)
+	for _, n := range []string{"arp_cache.table_fulls", "ndisc_cache.table_fulls", "XfrmInNoStates", "XfrmInStateProtoError", "softnet.dropped"} {
+		ns.Counters = append(ns.Counters, fact.Counter{Name: n, Twice: true})
+	}
+	ns.Counters = append(ns.Counters, fact.Counter{Name: "dockerd.run", Before: 9e9, After: 9e9 + 4e7, Twice: true},
+		fact.Counter{Name: "dockerd.wait", Before: 2e8, After: 2e8 + 1e6, Twice: true})
 	return ns
 }
 

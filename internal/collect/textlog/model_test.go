@@ -43,6 +43,8 @@ type style struct {
 	nasty bool
 	// wild: stretches of wrong stamps.
 	wild bool
+	// step is how long it takes to the next line, on average.
+	step time.Duration
 }
 
 var started = time.Date(2026, 11, 20, 22, 10, 0, 0, time.UTC)
@@ -51,7 +53,7 @@ var started = time.Date(2026, 11, 20, 22, 10, 0, 0, time.UTC)
 func randomLog(r *rand.Rand, s style, n int) (out []written) {
 	t, wildUntil, wildBy, size := started, 0, time.Duration(0), 0
 	for i := range n {
-		t = t.Add(time.Duration(r.ExpFloat64() * float64(20*time.Second)))
+		t = t.Add(time.Duration(r.ExpFloat64() * float64(s.step)))
 		at := t
 		if r.Intn(3) == 0 {
 			at = at.Add(-time.Duration(r.Int63n(int64(Slack))))

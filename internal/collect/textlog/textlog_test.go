@@ -2,6 +2,7 @@ package textlog
 
 import (
 	"math/rand"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -41,22 +42,24 @@ func TestFindsWhatALinearScanFinds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := rand.New(rand.NewSource(rapid.Int64().Draw(rt, "seed")))
 		s := style{form: form(rapid.IntRange(0, int(forms)-1).Draw(rt, "form")), nasty: rapid.Bool().Draw(rt, "nasty"),
-			wild: rapid.Bool().Draw(rt, "wild"), zone: rapid.SampledFrom([]*time.Location{time.UTC, berlin}).Draw(rt, "zone")}
+			wild: rapid.Bool().Draw(rt, "wild"), step: rapid.SampledFrom([]time.Duration{20 * time.Second, 100 * time.Millisecond}).Draw(rt, "step"), zone: rapid.SampledFrom([]*time.Location{time.UTC, berlin}).Draw(rt, "zone")}
 		log := randomLog(r, s, rapid.SampledFrom([]int{0, 1, 2, 300, 4000}).Draw(rt, "lines"))
 		last := started
-		if len(log) > 0 {
-			last = log[len(log)-1].at
-			for i := range log { // none is wrong at the end: the year is told from there
-				if log[i].wild && i == len(log)-1 {
-					last = started.Add(time.Duration(len(log)) * 20 * time.Second)
-				}
+		for _, w := range log {
+			if !w.wild { // the year is told from there
+				last = w.at
 			}
 		}
-		path := filepath.Join(dir, rapid.StringMatching(`[a-z]{8}`).Draw(rt, "name")+".log")
+		of, err := os.MkdirTemp(dir, "")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer os.RemoveAll(of)
+		path := filepath.Join(of, "docker.log")
 		rotate(t, path, log, rapid.SliceOfN(rapid.SampledFrom([]string{"", ".gz", ".zst"}), 0, 3).Draw(rt, "rotated"), last)
-		span := last.Sub(started) + time.Hour
+		span := last.Sub(started) + 5*s.step
 		q := Query{From: started.Add(time.Duration(r.Int63n(int64(span)))), Engine: r.Intn(4) > 0, Kernel: r.Intn(4) > 0, Zone: s.zone}
-		q.To = q.From.Add(time.Duration(r.Int63n(int64(2 * time.Hour))))
+		q.To = q.From.Add(time.Duration(r.Int63n(int64(400 * s.step))))
 		found, st := readAll(t, path, q)
 		must, may := q.wanted(log)
 		if len(st.Damage) > 0 {
