@@ -57,7 +57,7 @@ func TestFindsWhatALinearScanFinds(t *testing.T) {
 		defer os.RemoveAll(of)
 		path := filepath.Join(of, "docker.log")
 		rotate(t, path, log, rapid.SliceOfN(rapid.SampledFrom([]string{"", ".gz", ".zst"}), 0, 3).Draw(rt, "rotated"), last)
-		span := last.Sub(started) + 5*s.step
+		span := max(last.Sub(started), 0) + 5*s.step
 		q := Query{From: started.Add(time.Duration(r.Int63n(int64(span)))), Engine: r.Intn(4) > 0, Kernel: r.Intn(4) > 0, Zone: s.zone}
 		q.To = q.From.Add(time.Duration(r.Int63n(int64(400 * s.step))))
 		found, st := readAll(t, path, q)
