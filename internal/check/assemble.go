@@ -82,7 +82,7 @@ func flatten(f *located) []*located {
 // the probe's network and either about its target or its source, or about the
 // pair of nodes it crossed.
 func (j *judge) accountsFor(f *located, p *fact.TCPProbe) bool {
-	if f.Network != "" && f.Network != p.Network || f.Only == Balanced || !f.check.claims(p) {
+	if f.Network != "" && f.Network != p.Network || f.Only == Balanced || f.Only == NoTraffic || !f.check.claims(p) {
 		return false
 	}
 	o := f.objects(j.s)

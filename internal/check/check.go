@@ -144,6 +144,8 @@ const (
 	Entering
 	// Leaving: what tasks send to places outside the Swarm.
 	Leaving
+	// NoTraffic: it harms nothing that passes now.
+	NoTraffic
 	// Balanced: connections to virtual IPs from tasks of the finding's node, and
 	// requests to ports that are published there.
 	Balanced

@@ -108,7 +108,7 @@ func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
 	if s.Question.All {
 		return true
 	}
-	if f.Only == Leaving || f.Only == Entering && len(sc.Mesh) == 0 {
+	if f.Only == Leaving || f.Only == NoTraffic || f.Only == Entering && len(sc.Mesh) == 0 {
 		return false
 	}
 	if f.Unstarted {

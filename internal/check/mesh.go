@@ -69,7 +69,7 @@ func (j *judge) accountsForMesh(f *located, q *fact.PublishedProbe) bool {
 			}
 		}
 	}
-	if f.Network != "" && net != "" && f.Network != net || f.Only != Balanced && !f.check.claims(asTCP(q)) {
+	if f.Network != "" && net != "" && f.Network != net || f.Only == NoTraffic || f.Only != Balanced && !f.check.claims(asTCP(q)) {
 		return false
 	}
 	if f.Only == Balanced {

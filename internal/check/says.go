@@ -198,3 +198,26 @@ func (in *In) pairFindings(list []troubled) []Finding {
 	}
 	return out
 }
+
+// peersIn lists the peers that statements name, sorted.
+func peersIn(list []heard) []string {
+	var out []string
+	for _, s := range list {
+		if s.Peer != "" && !slices.Contains(out, s.Peer) {
+			out = append(out, s.Peer)
+		}
+	}
+	slices.SortFunc(out, strings.Compare)
+	return out
+}
+
+// peerName is the host name of the peer that statements are about, else the name
+// that gossip gave it.
+func (in *In) peerName(list []heard) string {
+	for i := range list {
+		if id := in.nodeSaid(&list[i]); id != "" {
+			return in.NodeName(id)
+		}
+	}
+	return list[0].Peer
+}

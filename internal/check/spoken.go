@@ -19,6 +19,8 @@ type Figures struct {
 	// before, at most 100, the newest.
 	Lines  int     `json:"lines"`
 	Points []Point `json:"points"`
+	// Notable: they are not what a network at rest says, here or on another node.
+	Notable bool `json:"notable,omitempty"`
 }
 
 // Point is one line of NetworkDB's statistics.

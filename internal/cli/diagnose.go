@@ -73,14 +73,18 @@ const shortest = 100 * time.Millisecond
 // add defines what diagnose and check have in common.
 func (f *diagnoseFlags) add(cmd *cobra.Command) {
 	f.reach.add(cmd.Flags())
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json, junit, or md for a bug report")
+	f.addOutput(cmd)
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "wait at most this `duration` for one answer of an engine")
-	// Only a name that is not there can make it fail.
 	fs := cmd.Flags()
 	fs.StringVar(&f.caseFile, "case", "", "ask this case `file` instead of the Swarm; no network is touched")
 	fs.StringVar(&f.save, "save", "", "keep what the report came from in this case `file`")
 	fs.BoolVar(&f.redact, "redact", false, "with --save: replace names, addresses and IDs by aliases; FILE.aliases.json, for you alone, says whose they are")
 	f.logs.add(fs)
+}
+
+func (f *diagnoseFlags) addOutput(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "write the report as `format`: text, json, junit, or md for a bug report")
+	// Only a name that is not there can make it fail.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -195,16 +199,17 @@ func notKnown(e *expect.NameError) error {
 func (c *command) report(s *fact.Snapshot, r *check.Report, f *diagnoseFlags) error {
 	var b strings.Builder
 	var err error
+	o := c.options()
+	o.Kept = f.save != "" || f.caseFile != ""
 	switch f.output {
 	case "json":
 		err = render.JSON(&b, r)
 	case "junit":
 		err = render.JUnit(&b, r)
 	case "md":
-		err = c.markdown(&b, s, r)
+		r.Bug = check.BugReport(s, r)
+		err = render.Markdown(&b, r, o)
 	default:
-		o := c.options()
-		o.Kept = f.save != "" || f.caseFile != ""
 		err = render.Text(&b, r, o)
 	}
 	if err != nil {

@@ -61,7 +61,8 @@ func (t *text) troubled() bool { return t.r.Verdict != check.VerdictOK }
 
 // gossip is what the engines' own figures say, where there is something to explain.
 func (t *text) gossip() {
-	if !t.troubled() || len(t.r.Figures)+len(t.r.Flapping) == 0 {
+	notable := slices.ContainsFunc(t.r.Figures, func(f check.Figures) bool { return f.Notable })
+	if !t.troubled() || !notable && len(t.r.Flapping) == 0 {
 		return
 	}
 	t.section("Gossip, by the engines' own logs")
@@ -75,6 +76,9 @@ func (t *text) gossip() {
 	rows = nil
 	for i := range t.r.Figures {
 		f := &t.r.Figures[i]
+		if !f.Notable {
+			continue
+		}
 		rows = append(rows, []string{f.Network, f.Node, strconv.Itoa(f.Lines), over(f, func(p *check.Point) int { return p.HealthScore }),
 			over(f, func(p *check.Point) int { return p.Peers }), over(f, func(p *check.Point) int { return p.Entries }),
 			over(f, func(p *check.Point) int { return p.Queue })})

@@ -48,7 +48,9 @@ type file struct {
 	// seed keeps equal pages of many files apart.
 	seed uint64
 
-	id             [16]byte
+	id [16]byte
+	// counter names who numbered the entries: files of one machine share it.
+	counter        [16]byte
 	keyed, compact bool
 	// start and end are where objects are.
 	start, end uint64
@@ -94,9 +96,19 @@ func openFile(path string, p *pages) (*file, error) {
 		o.Close()
 		return nil, err
 	}
-	f := &file{path: path, info: info, data: o, shut: o, pages: p}
-	if err := f.header(uint64(info.Size())); err != nil {
+	f, err := newFile(path, o, info.Size(), p)
+	if err != nil {
 		o.Close()
+		return nil, err
+	}
+	f.info, f.shut = info, o
+	return f, nil
+}
+
+// newFile is a journal of so many bytes.
+func newFile(path string, data io.ReaderAt, size int64, p *pages) (*file, error) {
+	f := &file{path: path, data: data, pages: p}
+	if err := f.header(uint64(size)); err != nil {
 		return nil, fmt.Errorf("read journal %s: %w", path, err)
 	}
 	return f, nil
@@ -126,6 +138,7 @@ func (f *file) header(size uint64) error {
 	}
 	f.keyed, f.compact = flags&flagKeyed != 0, flags&flagCompact != 0
 	copy(f.id[:], h[24:])
+	copy(f.counter[:], h[72:])
 	f.start = le.Uint64(h[88:])
 	if f.start < headerLen || f.start > size || f.start%8 != 0 {
 		return fmt.Errorf("header of %d bytes", f.start)

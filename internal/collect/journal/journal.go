@@ -56,7 +56,7 @@ type Stats struct {
 // each says false. An entry that is in two journals is delivered once. A folder
 // that does not exist is no error and no damage: see Stats.Files.
 func Read(ctx context.Context, dirs []string, q Query, each func(Entry) bool) (Stats, error) {
-	r := reader{ctx: ctx, query: q, terms: q.terms(), from: micros(q.From, 0), to: micros(q.To, ^uint64(0))}
+	r := newReader(ctx, q)
 	defer r.close()
 	if err := r.open(dirs); err != nil {
 		return r.done(), err
@@ -68,7 +68,6 @@ func Read(ctx context.Context, dirs []string, q Query, each func(Entry) bool) (S
 // reader is one run of [Read].
 type reader struct {
 	ctx      context.Context
-	query    Query
 	terms    []term
 	from, to uint64 // microseconds since 1970
 
@@ -81,6 +80,10 @@ type reader struct {
 	steps  int
 	// spent is how many bytes of messages were taken out of the files.
 	spent int64
+}
+
+func newReader(ctx context.Context, q Query) *reader {
+	return &reader{ctx: ctx, terms: q.terms(), from: micros(q.From, 0), to: micros(q.To, ^uint64(0))}
 }
 
 // What one run does at most: a hostile file must not keep it busy for ever.

@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // merge delivers the entries of all files in the order of time.
 func (r *reader) merge(each func(Entry) bool) error {
@@ -37,11 +40,26 @@ func (r *reader) earliest() *file {
 		if f.next == nil {
 			continue
 		}
-		if out == nil || f.next.at < out.next.at || f.next.at == out.next.at && f.next.seq < out.next.seq {
+		if out == nil || f.isBefore(out) {
 			out = f
 		}
 	}
 	return out
+}
+
+// isBefore orders the next entries of two files. Those of one microsecond come in
+// systemd's order: by number where one writer counted both, else by the time since
+// the boot that they share, else by their hash (sd_journal_next, systemd 257).
+func (f *file) isBefore(g *file) bool {
+	a, b := f.next, g.next
+	c := cmp.Compare(a.at, b.at)
+	if c == 0 && f.counter == g.counter {
+		c = cmp.Compare(a.seq, b.seq)
+	}
+	if c == 0 && a.same.boot == b.same.boot {
+		c = cmp.Compare(a.same.mono, b.same.mono)
+	}
+	return cmp.Or(c, cmp.Compare(a.same.xor, b.same.xor)) < 0
 }
 
 // deliver hands an entry over if it is one that is wanted and has a message; false

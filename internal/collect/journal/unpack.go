@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -145,11 +146,19 @@ func xzBlock(b []byte) (dict int, rest []byte, err error) {
 	}
 	b = b[stream:]
 	size := (int(b[0]) + 1) * 4
-	// One filter, no sizes in the header: that is what journald writes.
-	if len(b) < size || size < 12 || b[1] != 0 || b[2] != 0x21 || b[3] != 1 {
+	if len(b) < size {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	// One filter; the sizes before it are not needed.
+	filter := b[2:size]
+	for flag := b[1]; flag >= 0x40; flag <<= 1 {
+		_, n := binary.Uvarint(filter)
+		filter = filter[max(n, 0):]
+	}
+	if b[1]&0x3f != 0 || len(filter) < 3 || filter[0] != 0x21 || filter[1] != 1 {
 		return 0, nil, errors.New("an xz block of another kind than journald's")
 	}
-	c, err := lzma.DecodeDictCap(b[4])
+	c, err := lzma.DecodeDictCap(filter[2])
 	if err != nil {
 		return 0, nil, err
 	}

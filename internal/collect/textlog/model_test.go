@@ -66,7 +66,7 @@ func randomLog(r *rand.Rand, s style, n int) (out []written) {
 			w = s.line(r, i, at, wildBy)
 			w.wild = true
 		}
-		if s.nasty {
+		if s.nasty && !w.wild { // which would make the stretch longer
 			w.nasty(r)
 		}
 		size += len(w.raw)

@@ -190,10 +190,13 @@ func (f *file) age() time.Time {
 	return f.info.ModTime()
 }
 
-// endsBefore says whether the file was given up for the next one before the window.
-// One that is not packed is searched instead, which needs no trust in the order.
-func (f *file) endsBefore(from time.Time, next *file) bool {
-	return f.packed != nil && f.starts && next.starts && next.first.at.Before(from.Add(-next.first.slack()))
+// endsBefore says whether a file was given up before the window for one of those
+// that follow. One that is not packed is searched instead, which needs no trust in
+// their order: first stamps are in disorder, too.
+func (f *file) endsBefore(from time.Time, next []*file) bool {
+	return f.packed != nil && f.starts && slices.ContainsFunc(next, func(n *file) bool {
+		return n.starts && n.first.at.Sub(f.first.at) > n.first.slack() && n.first.at.Before(from.Add(-n.first.slack()))
+	})
 }
 
 // sibling is a rotated file.

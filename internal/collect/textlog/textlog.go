@@ -55,8 +55,9 @@ type Stats struct {
 }
 
 // Read delivers the lines of a window, in the order in which they were written: in
-// the file at path, and in its rotated siblings where those reach into the window.
-// It stops when each says false.
+// the rotated siblings of the file at path, where those reach into the window, the
+// oldest first, then in that file. It stops when each says false. Files that begin
+// less than the slack apart may come in any order.
 //
 // Stamps need not be in order. No line is missed as long as none is preceded by a
 // stamp that is more than Slack later, or where this holds but for stretches of up
@@ -72,7 +73,7 @@ func Read(ctx context.Context, path string, q Query, each func(Entry) bool) (Sta
 	r := reader{q: q, each: each}
 	r.stats = Stats{Damage: set.damage, First: set.first, Written: set.written}
 	for i, f := range set.files {
-		if i+1 < len(set.files) && f.endsBefore(q.From, set.files[i+1]) {
+		if f.endsBefore(q.From, set.files[i+1:]) {
 			continue
 		}
 		r.stats.Files++

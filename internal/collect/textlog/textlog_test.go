@@ -71,7 +71,8 @@ func TestFindsWhatALinearScanFinds(t *testing.T) {
 		if extra := subtract(found, may); len(extra) > 0 {
 			rt.Fatalf("%d too many, first %v", len(extra), extra[0])
 		}
-		if len(found) > len(may) || !s.wild && !slices.Equal(must, found) {
+		sure := !s.wild && s.step > time.Second // else files begin within the slack
+		if len(found) > len(may) || sure && !slices.Equal(must, found) {
 			rt.Fatalf("%d found in another order or twice, %d wanted", len(found), len(may))
 		}
 	})
