@@ -31,9 +31,13 @@ type file struct {
 	clock clock
 	// packed undoes the compression; nil: there is none.
 	packed unpacker
-	// first is the first stamp, if there is one near the start.
+	// first is the first stamp, if there is one near the start (starts).
 	first  stamp
 	starts bool
+	// begun is no earlier than when the file was begun even if its first stretch has
+	// wrong stamps (sure): the later one of the first stamp and of one behind it.
+	begun stamp
+	sure  bool
 }
 
 // set is a log: the files that may reach into the window, oldest first.
@@ -170,7 +174,7 @@ func openFile(name string, q Query) (*file, error) {
 
 var errNotRegular = errors.New("it is not a regular file")
 
-// look finds the first stamp of a file.
+// look finds out when a file begins.
 func (f *file) look() {
 	in, err := f.unpacked()
 	if err != nil {
@@ -179,7 +183,15 @@ func (f *file) look() {
 	defer in.Close()
 	var l lines
 	l.reset(io.LimitReader(in, lookFor), 0, false)
-	f.first, _, f.starts = firstStamp(&l, f.clock)
+	s, at, ok := firstStamp(&l, f.clock)
+	f.first, f.starts = s, ok
+	for next := at; ok && next < at+Stretch; {
+		s, next, ok = firstStamp(&l, f.clock)
+	}
+	if ok && s.at.Before(f.first.at) {
+		s = f.first
+	}
+	f.begun, f.sure = s, ok
 }
 
 // age sorts files: by their first stamp, else by their last write.
@@ -194,8 +206,8 @@ func (f *file) age() time.Time {
 // that follow. One that is not packed is searched instead, which needs no trust in
 // their order: first stamps are in disorder, too.
 func (f *file) endsBefore(from time.Time, next []*file) bool {
-	return f.packed != nil && f.starts && slices.ContainsFunc(next, func(n *file) bool {
-		return n.starts && n.first.at.Sub(f.first.at) > n.first.slack() && n.first.at.Before(from.Add(-n.first.slack()))
+	return f.packed != nil && f.sure && slices.ContainsFunc(next, func(n *file) bool {
+		return n.sure && n.begun.at.Sub(f.begun.at) > n.begun.slack() && n.begun.at.Before(from.Add(-n.begun.slack()))
 	})
 }
 
