@@ -132,9 +132,9 @@ Limitations:
   Run it as root on a manager: on a worker it knows what that engine knows,
   without root it cannot enter containers. An agent on the node it runs on
   makes up for root.
-  Published ports (the routing mesh) and places outside the Swarm cannot be
-  asked about yet.
-  Linux only; elsewhere it asks the engine and reads no kernel.
+  Places outside the Swarm cannot be asked about yet.
+  Linux only; elsewhere it asks the engine and reads no kernel. A case
+  (collect, --save) can be asked anywhere.
 `
 
 func (c *command) root() *cobra.Command {
