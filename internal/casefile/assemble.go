@@ -11,15 +11,12 @@ import (
 // assemble makes one snapshot of the parts.
 func (r *reader) assemble() (*Case, error) {
 	r.compare()
-	s, whole := r.looks()
+	s := r.looks()
 	if s == nil {
 		return nil, r.nothing()
 	}
 	if s.Format > fact.Format {
 		return nil, fmt.Errorf("its facts have format %d, written by %s; this fairway reads format %d: take a newer one", s.Format, version(r.head.Tool), fact.Format)
-	}
-	if !whole {
-		r.damage = append(r.damage, "some of it is lost; the report says what, as gaps")
 	}
 	fact.Tidy(s)
 	return &Case{Snapshot: s, Tool: r.head.Tool, Format: r.head.Format, Taken: r.head.Taken, Cut: r.cut, Damage: r.damage, Files: r.files}, nil
@@ -91,23 +88,23 @@ func (r *reader) note(format string, a ...any) {
 
 func lookName(i int) string { return fmt.Sprintf("look-%d/", i) }
 
-// looks puts the looks together, each the Earlier of the next, and says whether
-// all of the last one is there. Of a case that is cut the last whole look
-// stands: what came after it is half a look.
-func (r *reader) looks() (last *fact.Snapshot, whole bool) {
+// looks puts the looks together, each the Earlier of the next. Of a case that is
+// cut the last whole look stands: what came after it is half a look.
+func (r *reader) looks() (last *fact.Snapshot) {
+	whole := false
 	for i := 1; i <= mostLooks; i++ {
 		s, all := r.look(i)
 		switch {
 		case s == nil:
 			continue
-		case last != nil && whole && !all && r.cut != "":
+		case whole && !all && r.cut != "":
 			r.cut += fmt.Sprintf("; look %d is not whole and was left out", i)
-			return last, true
+			return last
 		}
 		s.Earlier = last
 		last, whole = s, all
 	}
-	return last, whole
+	return last
 }
 
 // look puts one look together and says whether all of it is there.
