@@ -25,7 +25,7 @@ func (r *reader) assemble() (*Case, error) {
 // nothing says that no look can be used.
 func (r *reader) nothing() error {
 	if r.cut != "" {
-		return fmt.Errorf("%s, before the first look was whole; take the case again", r.cut)
+		return fmt.Errorf("it ends early, before the first look was whole: %s; take the case again", r.cut)
 	}
 	for i := 1; i <= mostLooks; i++ {
 		if p := r.seen[lookName(i)+"snapshot.json"]; p != nil {

@@ -132,9 +132,9 @@ func (r *reader) all() error {
 		case r.head.Format == 0:
 			return fmt.Errorf("it is no case, or damaged from its very start (%s); take the case again", endOr(err))
 		case err != io.EOF:
-			r.cut = "it ends early: " + endOr(err)
+			r.cut = endOr(err)
 		case r.seen[manifestPart] == nil:
-			r.cut = "it ends early: fairway was stopped while it wrote it"
+			r.cut = "fairway was stopped while it wrote it"
 		}
 		return nil
 	}
