@@ -211,9 +211,9 @@ func peersIn(list []heard) []string {
 	return out
 }
 
-// peerName is the host name of the peer that statements are about, else the name
+// calledPeer is the host name of the peer that statements are about, else the name
 // that gossip gave it.
-func (in *In) peerName(list []heard) string {
+func (in *In) calledPeer(list []heard) string {
 	for i := range list {
 		if id := in.nodeSaid(&list[i]); id != "" {
 			return in.NodeName(id)
