@@ -116,16 +116,38 @@ func (f *file) unpacked(d data, n int, u *unpacker) ([]byte, error) {
 	return out, err
 }
 
+// hash is what the file's writer made of a field.
+func (f *file) hash(field []byte) uint64 {
+	if f.keyed {
+		return siphash(f.id, field)
+	}
+	return jenkins(field)
+}
+
+// verify says whether the field at off is what was written: there are no check
+// sums, but its hash is stored with it.
+func (f *file) verify(off uint64, u *unpacker) error {
+	d, err := f.dataAt(off)
+	if err != nil {
+		return err
+	}
+	p, all, err := f.payload(d, maxPlain, u)
+	if err == nil && all && f.hash(p) != d.hash {
+		err = fmt.Errorf("data at %#x: not what its hash says", off)
+	}
+	if errors.Is(err, errBig) {
+		return nil
+	}
+	return err
+}
+
 // maxChain is how many fields of one place in the hash table are looked at.
 // journald starts a new file at 100 (systemd 246).
 const maxChain = 1 << 14
 
 // lookUp finds the data object of a field; false when the file has none.
 func (f *file) lookUp(text []byte, u *unpacker) (data, bool, error) {
-	hash := jenkins(text)
-	if f.keyed {
-		hash = siphash(f.id, text)
-	}
+	hash := f.hash(text)
 	places := f.tableLen / 16
 	if places == 0 || f.tableLen > f.end || f.table > f.end-f.tableLen {
 		return data{}, false, errors.New("the table of fields is not in the file")
@@ -147,9 +169,10 @@ func (f *file) lookUp(text []byte, u *unpacker) (data, bool, error) {
 			return d, false, fmt.Errorf("data at %#x: in the wrong chain", off)
 		case d.hash == hash:
 			p, all, err := f.payload(d, len(text), u)
-			if err != nil || all && bytes.Equal(p, text) {
-				return d, err == nil, err
+			if err == nil && !(all && bytes.Equal(p, text)) {
+				err = fmt.Errorf("data at %#x: not what its hash says", off)
 			}
+			return d, err == nil, err
 		}
 		off = d.next
 	}

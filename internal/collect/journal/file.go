@@ -67,8 +67,8 @@ type file struct {
 	classes map[uint64]class
 	lists   []*list
 	rescued bool
-	// last is the entry that was read last, ends where it ends.
-	last, ends uint64
+	// last is the entry that was read last, read how many fields were.
+	last, read uint64
 	// damage is the first, hurts how many there were.
 	damage string
 	hurts  int
@@ -145,7 +145,7 @@ func (f *file) header(size uint64) error {
 	}
 	f.end = size
 	f.table, f.tableLen = le.Uint64(h[104:]), le.Uint64(h[112:])
-	f.tail = size
+	f.tail = ^uint64(0)
 	if h[16] == stateOnline {
 		f.tail = le.Uint64(h[136:])
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -151,7 +152,7 @@ func xzBlock(b []byte) (dict int, rest []byte, err error) {
 	}
 	// One filter; the sizes before it are not needed.
 	filter := b[2:size]
-	for flag := b[1]; flag >= 0x40; flag <<= 1 {
+	for range bits.OnesCount8(b[1] & 0xc0) {
 		_, n := binary.Uvarint(filter)
 		filter = filter[max(n, 0):]
 	}

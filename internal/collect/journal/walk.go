@@ -1,6 +1,10 @@
 package journal
 
-import "fmt"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+)
 
 // maxMessage is how much of a message is delivered.
 const maxMessage = 256 << 10
@@ -11,6 +15,9 @@ const maxLate = 16
 
 // prepare finds the entries of each term, and goes to the start of the window.
 func (f *file) prepare(r *reader) {
+	if err := f.test(r); err != nil {
+		f.hurt(err)
+	}
 	for _, t := range r.terms {
 		d, ok, err := f.lookUp(t.text, &r.unpack)
 		if err != nil {
@@ -20,6 +27,33 @@ func (f *file) prepare(r *reader) {
 			f.follow(r, t.class, d.first, d.arrays, d.n)
 		}
 	}
+}
+
+// test looks at the first entry: with a damaged key no field would be found, and
+// nothing would say so.
+func (f *file) test(r *reader) error {
+	l, err := f.chain(0, f.entries, 1)
+	if err != nil {
+		return err
+	}
+	off, err := l.place(0)
+	if err != nil {
+		return err
+	}
+	e, err := f.entry(off)
+	if err != nil {
+		return err
+	}
+	return f.sound(r, e)
+}
+
+// sound verifies all fields of an entry.
+func (f *file) sound(r *reader, e entry) (err error) {
+	r.items, err = f.items(&e, r.items[:0])
+	for _, off := range r.items {
+		err = cmp.Or(err, f.verify(off, &r.unpack))
+	}
+	return err
 }
 
 // follow adds a list of entries.
@@ -57,8 +91,8 @@ func (r *reader) step(f *file) error {
 		if off == 0 {
 			return nil
 		}
-		if off < f.ends {
-			f.passed(off)
+		// Those of a list that was added late were there already.
+		if off <= f.last {
 			continue
 		}
 		e, err := f.entry(off)
@@ -66,7 +100,7 @@ func (r *reader) step(f *file) error {
 			f.hurt(err)
 			continue
 		}
-		f.ends, f.last = off+e.size, off
+		f.last = off
 		switch {
 		case e.at > r.to:
 			late++
@@ -77,14 +111,6 @@ func (r *reader) step(f *file) error {
 		}
 	}
 	return nil
-}
-
-// passed is about an entry before the end of the one before: entries of a list
-// that was added late were there already, others are damaged.
-func (f *file) passed(off uint64) {
-	if off > f.last {
-		f.hurt(fmt.Errorf("entry at %#x: inside of the one at %#x", off, f.last))
-	}
 }
 
 // pop takes the first entry off all lists that have it.
@@ -110,6 +136,10 @@ func (r *reader) read(f *file, e entry) (by class, text []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	// Entries that are inside of each other are damage, and many of them no end.
+	if f.read += uint64(len(r.items)); f.read > f.end/4 {
+		return 0, nil, errors.New("more fields than there is room for")
+	}
 	by = e.by
 	var at uint64
 	for _, off := range r.items {
@@ -122,7 +152,8 @@ func (r *reader) read(f *file, e entry) (by class, text []byte, err error) {
 		}
 	}
 	if at == 0 {
-		return by, nil, err
+		// Some have none; but it may be there, and damaged.
+		return by, nil, cmp.Or(err, f.sound(r, e))
 	}
 	d, err := f.dataAt(at)
 	if err != nil {
