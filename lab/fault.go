@@ -30,9 +30,11 @@ type Fault struct {
 	// linux" where the fault changes what all namespaces share; empty for none.
 	// Labs with another kernel leave the fault out.
 	Kernel string
-	Break  func(ctx context.Context, l *Lab, d *Draw) error
-	Heal   func(ctx context.Context, l *Lab, d *Draw) error
-	Want   func(l *Lab, d *Draw) Want
+	// NotOn are the engines on which the fault cannot exist, each with the reason.
+	NotOn map[string]string
+	Break func(ctx context.Context, l *Lab, d *Draw) error
+	Heal  func(ctx context.Context, l *Lab, d *Draw) error
+	Want  func(l *Lab, d *Draw) Want
 }
 
 // Want is the question to ask and the causes to expect, and no other.
@@ -46,9 +48,12 @@ type Want struct {
 
 // Cause is a cause expected in a report; an empty field is not compared.
 type Cause struct {
-	ID, Node, Network string
-	Kind, Name        string // of the subject
-	Peer              string
+	ID      string `json:"id,omitempty"`
+	Node    string `json:"node,omitempty"`
+	Network string `json:"network,omitempty"`
+	Kind    string `json:"kind,omitempty"` // of the subject, as its name
+	Name    string `json:"name,omitempty"`
+	Peer    string `json:"peer,omitempty"`
 }
 
 // Faults lists all faults.

@@ -28,6 +28,8 @@ type MatrixOptions struct {
 	// Kernel is [KernelOwn] (also when empty), [KernelUML] or [KernelAuto].
 	Kernel string
 	Legacy bool // iptables-legacy inside the nodes
+	// Record is a folder to keep a case of every row in, by engine, and beside it what must be found there; empty: none.
+	Record string
 }
 
 // Matrix tries every fault on every engine: healthy before, exactly the causes expected, healthy after. What has passed
@@ -70,8 +72,9 @@ func matrixHere(ctx context.Context, o MatrixOptions) error {
 // trial is one row of the matrix. It says why it failed, the report that was wrong, and whether the lab may be spoilt.
 type trial struct {
 	id      string
-	kernel  string // as Fault.Kernel
-	twoEnds bool   // as Fault.TwoEnds
+	kernel  string            // as Fault.Kernel
+	twoEnds bool              // as Fault.TwoEnds
+	notOn   map[string]string // as Fault.NotOn
 	judge   func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
 }
 
@@ -84,12 +87,12 @@ func (t trial) here() bool {
 func chooseTrials(ids []string) ([]trial, error) {
 	var all []trial
 	for _, s := range Situations() {
-		all = append(all, trial{s.ID, s.Kernel, false, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{s.ID, s.Kernel, false, nil, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeSituation(ctx, s, r)
 		}})
 	}
 	for _, f := range Faults() {
-		all = append(all, trial{f.ID, f.Kernel, f.TwoEnds, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{f.ID, f.Kernel, f.TwoEnds, f.NotOn, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeFault(ctx, f, r)
 		}})
 	}
@@ -123,7 +126,11 @@ func (m *matrix) run(ctx context.Context, trials []trial) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if m.results.passed(column{m.engine, m.Way}, t.id) {
+		if reason := t.notOn[m.engine]; reason != "" {
+			fmt.Fprintf(m.Out, "%-6s %-11s %-40s n/a: %s\n", m.engine, m.Way, t.id, reason)
+			continue
+		}
+		if m.done(t.id) {
 			continue
 		}
 		if err := m.up(ctx, t); err != nil {
@@ -209,7 +216,10 @@ func (m *matrix) judgeFault(ctx context.Context, f Fault, r *row) (why, evidence
 	if err != nil {
 		return err.Error(), "", true
 	}
-	why, evidence = m.judgeBroken(ctx, f.Want(l, d), r)
+	w := f.Want(l, d)
+	if why, evidence = m.judgeBroken(ctx, w, r); why == "" {
+		why, evidence = m.record(ctx, f.ID, w)
+	}
 	if m.way.everywhere() && d.Node == asker {
 		why = strings.Trim(why+"; it broke "+asker+", where it is asked", "; ")
 	}
@@ -251,6 +261,7 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 	if err := s.Setup(ctx, l, d); err != nil {
 		return err.Error(), "", true
 	}
+	kept := false
 	for over := false; !over && why == ""; {
 		over = true
 		if s.Over != nil {
@@ -265,6 +276,12 @@ func (m *matrix) judgeSituation(ctx context.Context, s Situation, r *row) (why, 
 				break
 			}
 			r.Diagnose = time.Since(begin).Seconds()
+			if !kept { // the first question is about what is unusual
+				kept = true
+				if why, evidence = m.record(ctx, s.ID, w); why != "" {
+					break
+				}
+			}
 		}
 	}
 	if err := s.Undo(ctx, l, d); err != nil {

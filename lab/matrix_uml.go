@@ -72,8 +72,17 @@ func matrixInUML(ctx context.Context, o MatrixOptions) error {
 	if o.Results, err = filepath.Abs(filepath.Join(o.Results, KernelUML)); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Results, 0o755); err != nil {
-		return err
+	folders := []string{o.Results}
+	if o.Record != "" {
+		if o.Record, err = filepath.Abs(o.Record); err != nil {
+			return err
+		}
+		folders = append(folders, o.Record)
+	}
+	for _, dir := range folders {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
 	}
 	lab := Options{Name: o.Name, Nodes: len(o.Engines), Engines: o.Engines, Out: o.Out}
 	if err := lab.check(); err != nil {
@@ -87,11 +96,11 @@ func matrixInUML(ctx context.Context, o MatrixOptions) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(u.matrix(ctx, o), u.Off(context.WithoutCancel(ctx)))
+	return errors.Join(u.matrix(ctx, o, folders), u.Off(context.WithoutCancel(ctx)))
 }
 
-// matrix runs this same program inside, to do what [Matrix] does.
-func (u *UML) matrix(ctx context.Context, o MatrixOptions) error {
+// matrix runs this same program inside, to do what [Matrix] does; it may write to those folders.
+func (u *UML) matrix(ctx context.Context, o MatrixOptions, folders []string) error {
 	program, err := os.ReadFile(o.Fairway)
 	if err != nil {
 		return fmt.Errorf("read fairway: %w", err)
@@ -111,7 +120,7 @@ func (u *UML) matrix(ctx context.Context, o MatrixOptions) error {
 		return err
 	}
 	code, err := u.Run(ctx, Inside{Path: self, Argv: []string{childName, o.Name, matrixPart, file},
-		Writable: []string{o.Results}, Stdout: out, Stderr: out})
+		Writable: folders, Stdout: out, Stderr: out})
 	if err == nil && code != 0 {
 		err = fmt.Errorf("matrix inside User Mode Linux: exit code %d: its messages are above", code)
 	}

@@ -47,6 +47,11 @@ func TestFaultsAreWhole(t *testing.T) {
 			t.Errorf("fault %q lacks something, or is there twice", f.ID)
 		}
 		seen[f.ID] = true
+		for engine, reason := range f.NotOn {
+			if _, err := findEngine(engine); err != nil || reason == "" {
+				t.Errorf("fault %q is not on engine %q, for the reason %q: %v", f.ID, engine, reason, err)
+			}
+		}
 	}
 }
 

@@ -44,11 +44,7 @@ func (r report) causes() []Cause {
 // that of fairway check.
 func (l *Lab) diagnose(ctx context.Context, command []string, w Want) (report, string, error) {
 	argv := append(slices.Clone(command), "-o", "json")
-	for _, end := range []string{w.From, w.To} {
-		if end != "" {
-			argv = append(argv, end)
-		}
-	}
+	argv = append(argv, w.args()...)
 	if i := slices.Index(argv, "diagnose"); w.To == "" && i >= 0 {
 		argv[i] = "check"
 	}
@@ -64,11 +60,19 @@ func (l *Lab) diagnose(ctx context.Context, command []string, w Want) (report, s
 	} else if err != nil {
 		return r, out, err
 	}
-	if want := map[string]int{"ok": 0, "failed": 3, "unknown": 4}[r.Verdict]; code != want {
+	if code != r.exit() {
 		return r, out, fmt.Errorf("fairway says %s and exits %d", r.Verdict, code)
 	}
 	return r, out, nil
 }
+
+// args are a question as it is typed.
+func (w Want) args() []string {
+	return slices.DeleteFunc([]string{w.From, w.To}, func(end string) bool { return end == "" })
+}
+
+// exit is the exit code that belongs to a verdict.
+func (r report) exit() int { return map[string]int{"ok": 0, "failed": 3, "unknown": 4}[r.Verdict] }
 
 // sick tells why a report of a healthy lab is wrong, or nothing.
 func (r report) sick() string {

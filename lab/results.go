@@ -112,7 +112,7 @@ func (s *results) failed(columns []column, trials []trial) int {
 	n := 0
 	for _, c := range columns {
 		for _, t := range trials {
-			if !s.passed(c, t.id) {
+			if t.notOn[c.engine] == "" && !s.passed(c, t.id) {
 				n++
 			}
 		}
@@ -156,6 +156,8 @@ func (s *results) writeTable() error {
 		for _, c := range columns {
 			r, ok := s.last(c, t.id)
 			switch {
+			case t.notOn[c.engine] != "":
+				cells = append(cells, "n/a: "+t.notOn[c.engine])
 			case !ok:
 				cells = append(cells, "not run")
 			case r.Verdict == "pass":

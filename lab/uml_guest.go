@@ -89,8 +89,8 @@ func guestMounts(s umlSpec) error {
 	for _, c := range []string{"cpu,cpuacct", "memory", "devices", "freezer", "pids", "blkio", "net_cls"} {
 		ms = append(ms, nodeMount{kind: "cgroup", from: "cgroup", to: "/sys/fs/cgroup/" + c, data: c})
 	}
-	// Nothing is in it; journald before systemd 258 starts only where there is one of that name.
-	ms = append(ms, nodeMount{kind: "cgroup", from: "cgroup", to: "/sys/fs/cgroup/systemd", data: "none,name=systemd"})
+	// Without controllers, as systemd has it beside version 1: journald does not start where there is none.
+	ms = append(ms, nodeMount{kind: "cgroup2", from: "cgroup2", to: "/sys/fs/cgroup/unified"})
 	if err := mountAll(ms); err != nil {
 		return err
 	}

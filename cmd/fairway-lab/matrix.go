@@ -29,5 +29,6 @@ func matrix(name *string) *cobra.Command {
 	f.StringVar(&o.Kernel, "kernel", lab.KernelOwn, "own: the machine's, without the rows that it cannot do; uml: rows that need IPVS, in User Mode Linux; auto: own, and uml where the machine has no IPVS")
 	f.BoolVar(&o.Legacy, "legacy-iptables", false, "iptables-legacy inside the nodes")
 	f.StringVar(&o.Results, "results", "matrix-results", "`folder` for the table and the reports of mismatches; what passed there is not tried again")
+	f.StringVar(&o.Record, "record", "", "keep a case of every row in this `folder`, by engine, and beside it what must be found there")
 	return c
 }

@@ -25,6 +25,9 @@ func All() []*Check {
 		ManagerPathBlocked,
 		DockerdHung,
 		ClockSkew,
+		NeighTableOverflow,
+		NetnsLeak,
+		HostStarvation,
 		EngineVersionSkew,
 		IPVSKernelMissing,
 		UnderlayPeerUnreachable,
@@ -42,6 +45,9 @@ func All() []*Check {
 		GossipSplitIslands,
 		Gossip7946Blocked,
 		GossipUDPBlocked,
+		GossipKeyMismatch,
+		GossipFlapping,
+		GossipBulkSync,
 		NetworkDBStaleEntries,
 		NetworkDBMissing,
 		TaskNotDiscoverable,
@@ -62,6 +68,8 @@ func All() []*Check {
 		OverlayNeighMissing,
 		OverlayNeighWrongMAC,
 		BridgeFDBLearnedStale,
+		XfrmKeyDesync,
+		NetworkAttachTimeout,
 
 		// The host's firewall and the gateway bridge.
 		// (daemon-iptables-disabled firewall-flush iptables-backend-split gwbridge-missing-or-conflict egress-gwbridge-broken)
@@ -112,6 +120,8 @@ func All() []*Check {
 		DNSResolverDead,
 		DNSStaleRecord,
 		DNSNameCollision,
+		DNSUpstreamUnreachable,
+		DNSForwardLimit,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)
@@ -119,5 +129,6 @@ func All() []*Check {
 		AppBoundToLoopback,
 		AppBoundToOneNetwork,
 		AppAcceptQueueOverflow,
+		TaskShutdownDrainGap,
 	}
 }

@@ -165,17 +165,17 @@ func (b *bug) kernel() []Listing {
 			if !slices.Contains(b.nets, ns.Network) || ns.Role != fact.RoleOverlay && !balancer {
 				continue
 			}
-			add(n, ns, "ip -d link show", fact.KindLinks, linkRows(ns))
+			add(n, ns, "ip -d link show", fact.KindLinks, bugLinks(ns))
 			if ns.Role == fact.RoleOverlay {
-				add(n, ns, "bridge fdb show", fact.KindFDB, fdbRows(ns))
-				add(n, ns, "ip neigh show", fact.KindNeighbours, neighbourRows(ns))
+				add(n, ns, "bridge fdb show", fact.KindFDB, bugFDB(ns))
+				add(n, ns, "ip neigh show", fact.KindNeighbours, bugNeighbours(ns))
 				continue
 			}
-			add(n, ns, "ipvsadm -L -n", fact.KindIPVS, ipvsRows(ns.IPVS))
-			add(n, ns, "iptables-save", fact.KindRules, ruleRows(ns.Netfilter, ""))
+			add(n, ns, "ipvsadm -L -n", fact.KindIPVS, bugIPVS(ns.IPVS))
+			add(n, ns, "iptables-save", fact.KindRules, bugRules(ns.Netfilter, ""))
 		}
 		if host := n.Kernel.Host(); host != nil && b.entering() {
-			add(n, host, "iptables-save | grep DOCKER-INGRESS", fact.KindRules, ruleRows(host.Netfilter, "DOCKER-INGRESS"))
+			add(n, host, "iptables-save | grep DOCKER-INGRESS", fact.KindRules, bugRules(host.Netfilter, "DOCKER-INGRESS"))
 		}
 	}
 	return out
@@ -215,7 +215,7 @@ func (b *bug) cut(rows []string) []string {
 	return append(out[:mostRows], fmt.Sprintf("… and %d rows more", len(rows)-mostRows))
 }
 
-func linkRows(ns *fact.NetNS) []string {
+func bugLinks(ns *fact.NetNS) []string {
 	var out []string
 	for i := range ns.Links {
 		l := &ns.Links[i]
@@ -254,7 +254,7 @@ func linkName(ns *fact.NetNS, index int) string {
 	return fmt.Sprintf("if%d", index)
 }
 
-func fdbRows(ns *fact.NetNS) []string {
+func bugFDB(ns *fact.NetNS) []string {
 	var out []string
 	for _, e := range ns.FDB {
 		row := fmt.Sprintf("%s dev %s", e.MAC, linkName(ns, e.Link))
@@ -275,7 +275,7 @@ func fdbRows(ns *fact.NetNS) []string {
 	return out
 }
 
-func neighbourRows(ns *fact.NetNS) []string {
+func bugNeighbours(ns *fact.NetNS) []string {
 	var out []string
 	for _, e := range ns.Neighbours {
 		row := fmt.Sprintf("%s dev %s", e.IP, linkName(ns, e.Link))
@@ -287,7 +287,7 @@ func neighbourRows(ns *fact.NetNS) []string {
 	return out
 }
 
-func ipvsRows(v *fact.IPVS) []string {
+func bugIPVS(v *fact.IPVS) []string {
 	if v == nil {
 		return nil
 	}
@@ -310,9 +310,9 @@ func virtualName(s *fact.VirtualService) string {
 	return strings.ToUpper(s.Proto) + " " + s.Addr.String()
 }
 
-// ruleRows are a namespace's rules as iptables-save writes them, of chains whose
+// bugRules are a namespace's rules as iptables-save writes them, of chains whose
 // name or jump holds a word; "" for all.
-func ruleRows(nf *fact.Netfilter, word string) []string {
+func bugRules(nf *fact.Netfilter, word string) []string {
 	if nf == nil {
 		return nil
 	}

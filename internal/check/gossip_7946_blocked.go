@@ -23,7 +23,7 @@ var Gossip7946Blocked = &Check{
 		Fix:    "Open 7946, TCP and UDP, among all nodes, workers too, in host firewalls and security groups.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
-	Because: []string{"conntrack-full", "underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands", "duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
+	Because: []string{"conntrack-full", "neigh-table-overflow", "gossip-key-mismatch", "underlay-peer-unreachable", "dockerd-hung", "gossip-split-islands", "duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
 	Run:     gossipBlocked,
 }
 

@@ -20,7 +20,7 @@ var LBEndpointUnreachable = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks},
 	Side:    FromSide,
-	Because: []string{"stale-overlay-netns", "vxlan-file-exists", "ingress-sbox-missing", "overlay-port-down-or-unenslaved"},
+	Because: []string{"neigh-table-overflow", "stale-overlay-netns", "vxlan-file-exists", "ingress-sbox-missing", "overlay-port-down-or-unenslaved"},
 	Run:     lbEndpoint,
 }
 

@@ -23,7 +23,7 @@ var ManagerPathBlocked = &Check{
 		Fix:    "Open TCP 2377 from all nodes to all managers, in host firewalls and security groups.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
-	Because: []string{"conntrack-full", "underlay-peer-unreachable", "duplicate-node-identity"},
+	Because: []string{"conntrack-full", "neigh-table-overflow", "underlay-peer-unreachable", "duplicate-node-identity"},
 	Run:     managerPathBlocked,
 }
 

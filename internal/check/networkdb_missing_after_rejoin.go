@@ -23,7 +23,7 @@ var NetworkDBMissing = &Check{
 		Fix:    "Keep port 7946 open, TCP and UDP, so that no node is taken for away. Only engines 29.0.0 to 29.7.2 lose entries by a known fault: upgrade those to one with moby#53142.",
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks},
-	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "dockerd-hung", "duplicate-node-identity"},
+	Because: []string{"underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked", "gossip-split-islands", "gossip-flapping", "gossip-key-mismatch", "dockerd-hung", "duplicate-node-identity"},
 	Claims:  anyFailure,
 	Run:     missingEntries,
 }

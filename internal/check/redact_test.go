@@ -15,6 +15,9 @@ import (
 // shows no original.
 func redacted(t *testing.T, s *fact.Snapshot, r *check.Report) {
 	t.Helper()
+	if s.Earlier == s {
+		return // a short cut of a test: no snapshot that was taken or read is its own past
+	}
 	hidden, aliases := fact.Redact(s, []byte("a seed that everybody knows"))
 	for _, w := range facttest.Redacted(s, hidden) {
 		t.Errorf("redacted: %s", w)

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,8 +12,10 @@ import (
 
 // Figures are what one node's statistics lines say of one network over time.
 type Figures struct {
-	Node    string `json:"node"`
-	Network string `json:"network"`
+	Node string `json:"node"`
+	// Network is empty for the node's health score, which is not of one network;
+	// peers, entries and queue are 0 then.
+	Network string `json:"network,omitempty"`
 	// Lines is how many lines there were; Points holds those that differ from the one
 	// before, at most 100, the newest.
 	Lines  int     `json:"lines"`
@@ -122,23 +123,17 @@ func (j *judge) networkSaid(n *fact.Node, id string) string {
 	return id
 }
 
-// gossipName is a memberlist name: host name and twelve digits, new at each start
-// of the engine (libnetwork 17.10 and later).
-var gossipName = regexp.MustCompile(`^(.+)-[0-9a-f]{12}$`)
-
 // flapping counts, for each pair, what gossip said of the other; pairs of which
 // nothing bad was said are left out.
 func (j *judge) flapping() []Flapping {
 	var out []Flapping
+	in := &In{Snapshot: j.s, Scope: j.sc}
 	j.statements(func(n *fact.Node, st *fact.Statement) {
 		what := gossipWord(st.ID)
 		if st.Peer == "" || what == "" {
 			return
 		}
-		peer := st.Peer
-		if m := gossipName.FindStringSubmatch(peer); m != nil {
-			peer = m[1]
-		}
+		peer := in.peerSaid(&heard{n, st.At, *st})
 		at := j.here(n.Name, st.At).UTC()
 		i := slices.IndexFunc(out, func(f Flapping) bool { return f.Node == n.Name && f.Peer == peer })
 		if i < 0 {
@@ -158,14 +153,23 @@ func (j *judge) flapping() []Flapping {
 	return slices.DeleteFunc(out, func(f Flapping) bool { return f.Suspected+f.Lost == 0 })
 }
 
+// peerSaid is the host name of the peer that a statement names, else the name that
+// gossip gave it.
+func (in *In) peerSaid(s *heard) string {
+	if id := in.nodeSaid(s); id != "" {
+		return in.NodeName(id)
+	}
+	return s.Peer
+}
+
 // gossipWord is what a statement says of a peer; empty: nothing of the kind.
 func gossipWord(id string) string {
 	switch id {
 	case "gossip-suspect":
 		return "suspected"
-	case "gossip-failed":
+	case "gossip-node-failed":
 		return "lost"
-	case "gossip-recovered":
+	case "gossip-node-back":
 		return "back"
 	}
 	return ""

@@ -126,7 +126,7 @@ func (j *judge) spoken() []moment {
 		}
 		for k := range n.Said.Statements {
 			st := &n.Said.Statements[k]
-			if st.Stats != nil {
+			if st.Stats != nil && st.Benign {
 				continue
 			}
 			m := moment{at: j.here(n.Name, st.At), node: n.Name, picture: "said", weight: badly, what: string(st.From) + " says: " + fact.OneLine(st.Text)}

@@ -25,7 +25,7 @@ var UnderlayMTUBlackhole = &Check{
 		Fix:    "Make the network anew with com.docker.network.driver.mtu set to what the underlay really carries (the ingress network too), or raise the underlay's MTU.",
 	},
 	Needs:   []fact.Kind{fact.KindMTU},
-	Because: []string{"overlay-mtu-misconfigured", "encrypted-mtu"},
+	Because: []string{"overlay-mtu-misconfigured", "neigh-table-overflow", "encrypted-mtu"},
 	Claims:  noConnect,
 	Run:     mtuBlackhole,
 }

@@ -21,7 +21,7 @@ var UnderlayPeerUnreachable = &Check{
 		Fix:     "Find out why it went: persistent network configuration, cabling, switch, power.",
 	},
 	Needs:   []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindRoutes, fact.KindNeighbours, fact.KindUnderlay},
-	Because: []string{"conntrack-full", "duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
+	Because: []string{"conntrack-full", "neigh-table-overflow", "duplicate-node-identity", "advertise-addr-wrong", "rp-filter-strict"},
 	Run:     peerUnreachable,
 }
 

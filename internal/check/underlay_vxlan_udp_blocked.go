@@ -23,7 +23,7 @@ var UnderlayVXLANBlocked = &Check{
 	},
 	Needs: []fact.Kind{fact.KindNetworks, fact.KindLinks, fact.KindNeighbours, fact.KindFDB, fact.KindCounters,
 		fact.KindTCP, fact.KindMTU, fact.KindUnderlay},
-	Because: []string{"conntrack-full", "underlay-peer-unreachable", "duplicate-node-identity", "data-path-port-mismatch", "overlay-port-down-or-unenslaved", "vni-mismatch",
+	Because: []string{"conntrack-full", "neigh-table-overflow", "underlay-peer-unreachable", "duplicate-node-identity", "data-path-port-mismatch", "overlay-port-down-or-unenslaved", "vni-mismatch",
 		"advertise-addr-wrong", "vtep-source-mismatch", "nic-tx-checksum-offload", "duplicate-ip-or-vip", "vxlan-port-clash-hypervisor", "rp-filter-strict", "mac-changed-by-manager", "duplicate-mac", "bridge-fdb-learned-stale", "stale-overlay-netns",
 		"app-firewall-inside"},
 	Run: vxlanBlocked,

@@ -11,6 +11,11 @@ import (
 // else by the one that others ask the node by. The reason says why it could not
 // be walked.
 func Depart(s *fact.Snapshot, n *fact.Node) (Walked, string) {
+	return DepartTo(s, n, netip.AddrFrom4([4]byte{198, 51, 100, 1}), "tcp", 443)
+}
+
+// DepartTo is Depart to one address and port.
+func DepartTo(s *fact.Snapshot, n *fact.Node, to netip.Addr, proto string, port uint16) (Walked, string) {
 	host, net := n.Kernel.Host(), GatewayNetwork(n)
 	if host == nil || net == nil {
 		return Walked{}, "it has no gateway bridge"
@@ -23,7 +28,7 @@ func Depart(s *fact.Snapshot, n *fact.Node) (Walked, string) {
 	if len(legs) == 0 || out == nil {
 		return Walked{}, "nothing there has a way to the outside"
 	}
-	p := Packet{Dst: netip.AddrFrom4([4]byte{198, 51, 100, 1}), Proto: 6, SrcPort: 40000, DstPort: 443, Flags: 2, In: GatewayBridge, Out: out.Name,
+	p := Packet{Dst: to, Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: port, Flags: 2, In: GatewayBridge, Out: out.Name,
 		State: "NEW", IPVS: No, IPsec: No}
 	for _, a := range legs[0].Link.Addrs {
 		if onSubnet(net, a.Addr()) {

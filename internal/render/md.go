@@ -181,9 +181,12 @@ func (m *markdown) timeline() {
 	}
 	for i := range m.r.Figures {
 		f := &m.r.Figures[i]
-		rows = append(rows, fmt.Sprintf("%s on %s: %d lines of NetworkDB stats, healthscore %s, peers %s, entries %s, queue %s", f.Node, f.Network, f.Lines,
-			over(f, func(p *check.Point) int { return p.HealthScore }), over(f, func(p *check.Point) int { return p.Peers }),
-			over(f, func(p *check.Point) int { return p.Entries }), over(f, func(p *check.Point) int { return p.Queue })))
+		v := series(f)
+		if f.Network == "" {
+			rows = append(rows, fmt.Sprintf("%s: %d lines of NetworkDB stats, healthscore %s", f.Node, f.Lines, v[0]))
+			continue
+		}
+		rows = append(rows, fmt.Sprintf("%s on %s: %d lines of NetworkDB stats, peers %s, entries %s, queue %s", f.Node, f.Network, f.Lines, v[1], v[2], v[3]))
 	}
 	m.open("Gossip over time", rows)
 }

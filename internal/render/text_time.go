@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -79,9 +80,7 @@ func (t *text) gossip() {
 		if !f.Notable {
 			continue
 		}
-		rows = append(rows, []string{f.Network, f.Node, strconv.Itoa(f.Lines), over(f, func(p *check.Point) int { return p.HealthScore }),
-			over(f, func(p *check.Point) int { return p.Peers }), over(f, func(p *check.Point) int { return p.Entries }),
-			over(f, func(p *check.Point) int { return p.Queue })})
+		rows = append(rows, append([]string{cmp.Or(f.Network, "(health)"), f.Node, strconv.Itoa(f.Lines)}, series(f)...))
 	}
 	t.some(rows, []string{"NETWORK", "NODE", "LINES", "HEALTHSCORE", "PEERS", "ENTRIES", "QUEUE"})
 }
@@ -95,6 +94,16 @@ func (t *text) some(rows [][]string, head []string) {
 	if n := len(rows) - most; n > 0 {
 		t.line(2, dim, fmt.Sprintf("… and %d more; -o json has them all", n))
 	}
+}
+
+// series are health score, peers, entries and queue over time; what a line does
+// not tell is "-".
+func series(f *check.Figures) []string {
+	if f.Network == "" {
+		return []string{over(f, func(p *check.Point) int { return p.HealthScore }), "-", "-", "-"}
+	}
+	return []string{"-", over(f, func(p *check.Point) int { return p.Peers }), over(f, func(p *check.Point) int { return p.Entries }),
+		over(f, func(p *check.Point) int { return p.Queue })}
 }
 
 // over is a figure over time: each value it had in turn, or the lowest, the

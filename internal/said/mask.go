@@ -150,14 +150,21 @@ func keyLists(t string) string {
 var keyList = regexp.MustCompile(`(?i)keys?:\[`)
 
 // byteSlices masks lists of 16 and more bytes: [18 52 86 …] and []byte{0x12, 0x34, …}.
+// An IPv4 address is 16 bytes, too, and stays.
 func byteSlices(t string) string {
-	t = decimals.ReplaceAllString(t, `[`+masked+`]`)
+	t = decimals.ReplaceAllStringFunc(t, func(m string) string {
+		if inSixteen.MatchString(m) {
+			return m
+		}
+		return `[` + masked + `]`
+	})
 	return hexes.ReplaceAllString(t, `{`+masked+`}`)
 }
 
 var (
-	decimals = regexp.MustCompile(`\[(?:\d{1,3}[ ,]+){15,}\d{0,3}\]?`)
-	hexes    = regexp.MustCompile(`\{(?:0x[0-9a-f]{1,2}, ?){15,}(?:0x[0-9a-f]{0,2})?\}?`)
+	decimals  = regexp.MustCompile(`\[(?:\d{1,3}[ ,]+){15,}\d{0,3}\]?`)
+	inSixteen = regexp.MustCompile(`^\[(?:0 ){10}255 255(?: \d{1,3}){4}\]?$`)
+	hexes     = regexp.MustCompile(`\{(?:0x[0-9a-f]{1,2}, ?){15,}(?:0x[0-9a-f]{0,2})?\}?`)
 )
 
 // schemes masks what follows Bearer and Basic, unless it is plain prose.

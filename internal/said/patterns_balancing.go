@@ -26,8 +26,10 @@ var balancing = []Pattern{
 	},
 	{
 		ID: "lb-mark-failed", From: fact.FromEngine,
-		Literals: []string{"Failed to add firewall mark rule", "Failed to delete firewall mark rule"},
+		Literals: []string{"Failed to add firewall mark rule", "Failed to delete firewall mark rule", "set up rule failed, [-t mangle"},
 		Means:    "the rule that marks packets to a virtual address was not written, or stayed",
+		Benign:   "deletion, where the rule was never written",
+		Innocent: regexp.MustCompile(`to delete firewall mark|-t mangle -D`),
 		Points:   []string{"fwmark-rule-missing-or-conflicting"},
 	},
 	{
@@ -94,7 +96,7 @@ var ingress = []Pattern{
 		Literals: []string{"failed to create proxy for port "},
 		Means:    "a published port (count) is taken on this host by another program",
 		Points:   []string{"ingress-port-conflict-host"},
-		Get:      re(`proxy for port (?:\S+:)?(?P<count>\d+)`),
+		Get:      re(`proxy for port (?P<count>\d+)`, `[Pp]ublished_?[Pp]ort:(?P<count>\d+)`),
 	},
 	{
 		ID: "ingress-network-failed", From: fact.FromEngine,
@@ -127,10 +129,10 @@ var names = []Pattern{
 	{
 		ID: "dns-upstream-failed", From: fact.FromEngine,
 		Literals: []string{"[resolver] connect failed", "failed to query external DNS server", "[resolver] failed to query DNS server",
-			"[resolver] read from DNS server failed", "[resolver] send to DNS server failed", "[resolver] failed to handle query"},
+			"[resolver] read from DNS server failed", "[resolver] failed to read from DNS server", "[resolver] send to DNS server failed", "[resolver] failed to handle query"},
 		Means:  "an outside DNS server did not answer from within a task's namespace",
 		Points: []string{"dns-upstream-unreachable"},
-		Get: re(`dns-server="?(?:udp|tcp):(?P<addr>[0-9a-fA-F.:\[\]]+)`, `query DNS server: (?P<addr>[0-9a-fA-F.:\[\]]+)`,
+		Get: re(`dns-server="?(?:udp|tcp):(?P<addr>[0-9a-fA-F.:\[\]]+)`, `(?:query|read from) DNS server: (?P<addr>[0-9a-fA-F.:\[\]]+)`,
 			`->(?P<addr>[0-9a-fA-F.:\[\]]+): `, `dial (?:udp|tcp) (?P<addr>[0-9a-fA-F.:\[\]]+): `),
 	},
 	{
@@ -145,8 +147,10 @@ var names = []Pattern{
 		ID: "service-not-announced", From: fact.FromEngine,
 		Literals: []string{"failed to activate service binding for container", "ailed adding service binding", "failed adding container name resolution"},
 		Means:    "a task runs and its name does not lead to it",
+		Benign:   "where the network is not yet, or no longer, on this node",
+		Innocent: regexp.MustCompile(`network \w+ not found`),
 		Points:   []string{"task-not-discoverable"},
-		Get:      re(`"?nid"?[:=]"?(?P<network>\w{25})`),
+		Get:      re(`epRec:\{\S+ \S+ \S+ \S+ (?P<addr>[0-9a-fA-F.:]+) `, `network (?P<network>\w+) not found`, `"?nid"?[:=]"?(?P<network>\w{25})`),
 	},
 	{
 		ID: "service-not-withdrawn", From: fact.FromEngine,
@@ -154,8 +158,8 @@ var names = []Pattern{
 			"ailed to remove service bindings for service"},
 		Means:    "a task's name could not be taken back",
 		Benign:   "where its container is gone already: after every engine's restart",
-		Innocent: regexp.MustCompile(`[Nn]o such container`),
+		Innocent: regexp.MustCompile(`[Nn]o such container|network \w+ not found`),
 		Points:   []string{"networkdb-stale-entries", "dns-stale-record"},
-		Get:      re(`network (?P<network>\w{25}) endpoint`),
+		Get:      re(`epRec:\{\S+ \S+ \S+ \S+ (?P<addr>[0-9a-fA-F.:]+) `, `network (?P<network>\w+) (?:endpoint|not found)`),
 	},
 }

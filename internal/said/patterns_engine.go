@@ -46,6 +46,23 @@ var managers = []Pattern{
 		Points:   []string{"manager-quorum-lost", "host-starvation"},
 	},
 	{
+		ID: "swarm-leader-lost", From: fact.FromEngine,
+		Literals: []string{"node no longer a leader, resetting"},
+		Means:    "this manager was the leader and is not any more",
+		Benign:   "once, where its engine was stopped",
+		Innocent: never,
+		Points:   []string{"manager-quorum-lost"},
+	},
+	{
+		ID: "swarm-manager-unreached", From: fact.FromEngine,
+		Literals: []string{"error sending message to peer"},
+		Means:    "a manager did not reach another on 2377",
+		Benign:   "while it or the other is stopped",
+		Innocent: regexp.MustCompile(`context canceled`),
+		Points:   []string{"manager-quorum-lost", "manager-path-2377-blocked"},
+		Get:      re(`dial tcp (?:\S+->)?(?P<addr>[0-9a-fA-F.:\[\]]+): `),
+	},
+	{
 		ID: "swarm-new-cluster", From: fact.FromEngine,
 		Literals: []string{"while forcing new cluster", "force-new-cluster"},
 		Means:    "a manager was made the only one of a new cluster",

@@ -82,7 +82,7 @@ var overlay = []Pattern{
 		Literals: []string{"eer delete operation failed", "could not delete fdb entry", "could not delete neighbor", "error deleting neighbor entry"},
 		Means:    "a peer's FDB or neighbour row was not taken away: the engine's books and the kernel differ",
 		Benign:   "where the row was gone already",
-		Innocent: regexp.MustCompile(`no such file or directory|could not find the neighbor`),
+		Innocent: regexp.MustCompile(`no such file or directory`),
 		Points:   []string{"fdb-stale-vtep", "overlay-neigh-wrong-mac"},
 		Get:      peerRow,
 	},
@@ -121,6 +121,13 @@ var overlay = []Pattern{
 		Means:    "an overlay could not be set up on this node: its tasks do not start",
 		Points:   []string{"vxlan-file-exists", "network-attach-timeout", "stale-overlay-netns"},
 		Get:      re(`subnet (?P<addr>[0-9a-fA-F.:]+)/`),
+	},
+	{
+		ID: "overlay-address-taken", From: fact.FromEngine,
+		Literals: []string{"because it conflicts with existing route"},
+		Means:    "an overlay's gateway was not set up in its namespace: its subnet overlaps with another, or one is left over",
+		Points:   []string{"address-pool-overlap", "vxlan-file-exists"},
+		Get:      re(`program address (?P<addr>[0-9a-fA-F.:]+)`),
 	},
 	{
 		ID: "network-attach-timeout", From: fact.FromEngine,

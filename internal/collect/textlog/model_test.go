@@ -59,7 +59,7 @@ func randomLog(r *rand.Rand, s style, n int) (out []written) {
 			at = at.Add(-time.Duration(r.Int63n(int64(Slack))))
 		}
 		if s.wild && size > wildUntil+4*Stretch && r.Intn(40) == 0 {
-			wildUntil, wildBy = size+Stretch/2, time.Duration(r.Intn(2000)-1000)*time.Hour
+			wildUntil, wildBy = size+Stretch/2, time.Duration(r.Intn(2000)-1000)*time.Hour+7*time.Minute
 		}
 		w := s.line(r, i, at, 0)
 		if s.wild && size+2*len(w.raw) < wildUntil {

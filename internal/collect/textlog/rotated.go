@@ -73,6 +73,9 @@ func openOnce(path string, q Query) (*set, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if len(s.files) > 0 {
+		q.Zone = s.files[0].clock.zone
+	}
 	s.addSiblings(path, q)
 	if len(s.files) == 0 && s.first.IsZero() {
 		return nil, cause(err)
@@ -169,6 +172,12 @@ func openFile(name string, q Query) (*file, error) {
 	f := &file{File: in, name: name, info: info, size: info.Size(), packed: unpackers[filepath.Ext(name)],
 		clock: newClock(q.Zone, info.ModTime())}
 	f.look()
+	if f.starts && f.first.wall && f.packed == nil {
+		if zone := f.ownZone(); zone != nil {
+			f.clock = newClock(zone, info.ModTime())
+			f.look()
+		}
+	}
 	return f, nil
 }
 

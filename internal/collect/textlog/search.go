@@ -72,3 +72,29 @@ func firstStamp(l *lines, c clock) (stamp, int64, bool) {
 		}
 	}
 }
+
+// ownZone tells the zone of a file's stamps from its last one and from when the file
+// was written; nil: they tell none, or the one that was handed in. In a container
+// nobody else knows the zone of the host's logs.
+func (f *file) ownZone() *time.Location {
+	const (
+		grid  = 15 * time.Minute // of all zones there are
+		delay = 3 * time.Second  // between stamp and write
+	)
+	var l lines
+	start := max(f.size-Stretch, 0)
+	l.reset(io.NewSectionReader(f, start, f.size-start), start, start > 0)
+	var last stamp
+	for s, _, ok := firstStamp(&l, f.clock); ok; s, _, ok = firstStamp(&l, f.clock) {
+		last = s
+	}
+	written := f.info.ModTime()
+	// How much the clock that is handed in lags behind the one on the wall there.
+	ahead := last.at.Add(delay).Sub(written).Truncate(time.Second)
+	wrong := ahead.Round(grid)
+	if !last.wall || wrong == 0 || wrong.Abs() > 26*time.Hour || ahead-wrong < 0 || ahead-wrong > delay+time.Second {
+		return nil
+	}
+	_, offset := last.at.Zone()
+	return time.FixedZone("", offset+int(wrong/time.Second))
+}
