@@ -28,7 +28,7 @@ func keyDesync(in *In) []Finding {
 	var out []Finding
 	nodes := in.logged()
 	for _, id := range in.Scope.Overlays() {
-		if !in.encrypted(id) {
+		if in.encrypted(id) == "" {
 			continue
 		}
 		for _, n := range nodes {
