@@ -36,7 +36,7 @@ const steady = 65 * time.Second
 // bench compares fairway with what people do by hand.
 type bench struct {
 	name, engine string
-	// fairway is the program to measure, fleet the test program of package fleet.
+	// fairway is the program to measure, fleet the test program of package fleet; those of other packages are beside it.
 	fairway, fleet string
 	runs           int
 
@@ -47,7 +47,7 @@ type bench struct {
 
 // parts are what can be measured alone, in the order of the table.
 func (b *bench) parts() []part {
-	return []part{{"runbook", b.runbook}, {"agents", b.agents}, {"large", b.large}, {"far", b.far}}
+	return []part{{"runbook", b.runbook}, {"agents", b.agents}, {"large", b.large}, {"far", b.far}, {"logs", b.logs}}
 }
 
 type part struct {
@@ -78,9 +78,10 @@ func benchmark(name *string) *cobra.Command {
 	}
 	c.Flags().StringVar(&b.fairway, "fairway", "./bin/fairway", "the `program` to measure")
 	c.Flags().StringVar(&b.fleet, "fleet", "./bin/fleet.test", "the test `program` of package fleet")
+	c.Flags().StringVar(&b.said, "said", "./bin/said.test", "the test `program` of package said")
 	c.Flags().StringVar(&b.engine, "engine", "26.1", "engine of the nodes")
 	c.Flags().IntVar(&b.runs, "runs", 5, "how many times each side of a comparison runs")
-	c.Flags().StringSliceVar(&only, "part", nil, "measure this only: runbook, agents, large or far")
+	c.Flags().StringSliceVar(&only, "part", nil, "measure this only: runbook, agents, large, far or logs")
 	c.Flags().StringVarP(&format, "output", "o", "text", "text or json")
 	return c
 }

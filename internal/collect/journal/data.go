@@ -132,6 +132,7 @@ func (f *file) verify(off uint64, u *unpacker) error {
 		return err
 	}
 	p, all, err := f.payload(d, maxPlain, u)
+	u.spent += int64(len(p))
 	if err == nil && all && f.hash(p) != d.hash {
 		err = fmt.Errorf("data at %#x: not what its hash says", off)
 	}

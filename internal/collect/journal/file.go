@@ -72,8 +72,8 @@ type file struct {
 	// damage is the first, hurts how many there were.
 	damage string
 	hurts  int
-	// next is what is delivered next of this file; nil: nothing left.
-	next *entry
+	// next is what is delivered next of this file; its place is 0 if nothing is left.
+	next entry
 }
 
 var (

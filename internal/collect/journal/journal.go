@@ -92,7 +92,7 @@ const (
 	maxDamage = 100
 )
 
-var errSpent = errors.New("more than 2 GiB of messages, the later ones are left out")
+var errSpent = errors.New("more to read than one run may, the rest is left out")
 
 // micros is a time in the journal's unit.
 func micros(t time.Time, none uint64) uint64 {

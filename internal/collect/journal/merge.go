@@ -18,7 +18,7 @@ func (r *reader) merge(each func(Entry) bool) error {
 	}
 	seen := copies{}
 	for f := r.earliest(); f != nil; f = r.earliest() {
-		e := *f.next
+		e := f.next
 		if !seen.before(f, e) && !r.deliver(f, e, each) {
 			return nil
 		}
@@ -37,7 +37,7 @@ func (r *reader) merge(each func(Entry) bool) error {
 func (r *reader) earliest() *file {
 	var out *file
 	for _, f := range r.files {
-		if f.next == nil {
+		if f.next.off == 0 {
 			continue
 		}
 		if out == nil || f.isBefore(out) {
@@ -51,7 +51,7 @@ func (r *reader) earliest() *file {
 // systemd's order: by number where one writer counted both, else by the time since
 // the boot that they share, else by their hash (sd_journal_next, systemd 257).
 func (f *file) isBefore(g *file) bool {
-	a, b := f.next, g.next
+	a, b := &f.next, &g.next
 	c := cmp.Compare(a.at, b.at)
 	if c == 0 && f.counter == g.counter {
 		c = cmp.Compare(a.seq, b.seq)
@@ -91,9 +91,10 @@ const maxCopies = 1 << 14
 func (c *copies) before(f *file, e entry) bool {
 	if c.seen == nil || c.at != e.at {
 		c.at = e.at
-		if len(c.seen) > 0 || c.seen == nil {
+		if c.seen == nil {
 			c.seen = make(map[identity]*file)
 		}
+		clear(c.seen)
 	}
 	if of, ok := c.seen[e.same]; ok {
 		return of != f

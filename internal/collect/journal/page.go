@@ -9,11 +9,14 @@ import (
 const (
 	pageLen  = 16 << 10
 	maxPages = 256
+	// maxReads bounds one run: 32 GiB, more than a host's journals have.
+	maxReads = 2 << 20
 )
 
 // pages keeps the parts of files that were read last.
 type pages struct {
 	slots [maxPages]page
+	read  int
 }
 
 type page struct {
@@ -32,6 +35,9 @@ func (p *pages) get(f *file, no uint64) ([]byte, error) {
 	}
 	if s.b == nil {
 		s.b = make([]byte, pageLen)
+	}
+	if p.read++; p.read > maxReads {
+		return nil, errSpent
 	}
 	s.of = nil
 	n, err := f.data.ReadAt(s.b, int64(no*pageLen))

@@ -63,7 +63,7 @@ func (u *unpacker) unpack(how byte, b []byte) (out []byte, err error) {
 	default:
 		err = fmt.Errorf("flags %#x", how)
 	}
-	u.spent += int64(len(u.out))
+	u.spent += int64(len(b) + len(u.out))
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}

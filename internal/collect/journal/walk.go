@@ -81,9 +81,9 @@ func (f *file) rescue(r *reader) {
 // step finds the file's next entry of the window.
 func (r *reader) step(f *file) error {
 	late := 0
-	f.next = nil
+	f.next.off = 0
 	for late < maxLate {
-		if r.steps++; r.steps%1024 == 0 && r.ctx.Err() != nil {
+		if r.steps++; r.steps%64 == 0 && r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
 		f.rescue(r)
@@ -106,7 +106,7 @@ func (r *reader) step(f *file) error {
 			late++
 		case e.at >= r.from:
 			e.by = by
-			f.next = &e
+			f.next = e
 			return nil
 		}
 	}
