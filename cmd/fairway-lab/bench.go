@@ -78,7 +78,6 @@ func benchmark(name *string) *cobra.Command {
 	}
 	c.Flags().StringVar(&b.fairway, "fairway", "./bin/fairway", "the `program` to measure")
 	c.Flags().StringVar(&b.fleet, "fleet", "./bin/fleet.test", "the test `program` of package fleet")
-	c.Flags().StringVar(&b.said, "said", "./bin/said.test", "the test `program` of package said")
 	c.Flags().StringVar(&b.engine, "engine", "26.1", "engine of the nodes")
 	c.Flags().IntVar(&b.runs, "runs", 5, "how many times each side of a comparison runs")
 	c.Flags().StringSliceVar(&only, "part", nil, "measure this only: runbook, agents, large, far or logs")

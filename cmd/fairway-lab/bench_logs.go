@@ -59,11 +59,12 @@ var linesFound = regexp.MustCompile(`\s(\d+)(?:\.\d+)? lines`)
 
 // scan tells what one pass over the log took, and how many lines it found.
 func (b *bench) scan(ctx context.Context, log string) (cost, string, error) {
-	cmd := exec.CommandContext(ctx, b.said, "-test.run=^$", "-test.bench=File", "-test.benchtime=1x")
+	said := filepath.Join(filepath.Dir(b.fleet), "said.test")
+	cmd := exec.CommandContext(ctx, said, "-test.run=^$", "-test.bench=File", "-test.benchtime=1x")
 	cmd.Env = append(cmd.Environ(), "FAIRWAY_SAID_LOG="+log)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return cost{}, "", fmt.Errorf("run %s: %w: %s", b.said, err, bytes.TrimSpace(out))
+		return cost{}, "", fmt.Errorf("run %s: %w: %s", said, err, bytes.TrimSpace(out))
 	}
 	m := linesFound.FindSubmatch(out)
 	if m == nil {

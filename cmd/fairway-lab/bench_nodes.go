@@ -209,10 +209,7 @@ func (b *bench) far(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("run %s: %w: %s", b.fleet, err, bytes.TrimSpace(out))
 		}
-		c := cost{CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			c.Peak = int64(u.Maxrss) << 10
-		}
+		c := spent(cmd)
 		if c.Wall, err = perOp(string(out)); err != nil {
 			return err
 		}
@@ -220,6 +217,15 @@ func (b *bench) far(ctx context.Context) error {
 	}
 	b.out.Rows = append(b.out.Rows, r)
 	return nil
+}
+
+// spent is what a program that has ended took of CPU and memory.
+func spent(cmd *exec.Cmd) cost {
+	c := cost{CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		c.Peak = int64(u.Maxrss) << 10
+	}
+	return c
 }
 
 var nsPerOp = regexp.MustCompile(`\s(\d+) ns/op`)

@@ -17,14 +17,18 @@ type scanner struct {
 	window int
 	// shift is how far the window may move when this (hashed) block is at its end.
 	shift [1 << hashBits]uint8
-	// ends has, by the hash of a window's last block, what to compare.
-	ends map[uint32][]candidate
+	// ends says, by the hash of a window's last block, where in candidates it stands:
+	// one too many, 0 for none.
+	ends       [1 << hashBits]uint16
+	candidates []candidate
 }
 
 type candidate struct {
 	literal string
 	// before is how many bytes of the literal stand before the end of its window.
 	before int
+	// next is the place of another one with the same hash, one too many.
+	next uint16
 }
 
 const (
@@ -37,7 +41,7 @@ const (
 func hash(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - hashBits) }
 
 func newScanner(literals []string) *scanner {
-	s := &scanner{literals: literals, window: longest, ends: map[uint32][]candidate{}}
+	s := &scanner{literals: literals, window: longest}
 	for _, l := range literals {
 		s.window = min(s.window, len(l))
 	}
@@ -70,7 +74,8 @@ func (s *scanner) add(l string) {
 		s.shift[h] = min(s.shift[h], uint8(len(w)-i))
 	}
 	h := hash(word(w, len(w)))
-	s.ends[h] = append(s.ends[h], candidate{l, best + s.window})
+	s.candidates = append(s.candidates, candidate{l, best + s.window, s.ends[h]})
+	s.ends[h] = uint16(len(s.candidates))
 }
 
 // cost is how much shorter all jumps together would get; a block of which text is
@@ -126,7 +131,9 @@ func (s *scanner) next(data []byte, from int) int {
 
 // compare looks whether a literal's window ends before i.
 func (s *scanner) compare(data []byte, from, i int, h uint32) int {
-	for _, c := range s.ends[h] {
+	for n := s.ends[h]; n > 0; {
+		c := &s.candidates[n-1]
+		n = c.next
 		at := i - c.before
 		if at >= from && at+len(c.literal) <= len(data) && string(data[at:at+len(c.literal)]) == c.literal {
 			return at
