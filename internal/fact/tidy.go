@@ -63,6 +63,9 @@ func Quoted(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// Plain makes somebody else's words fit for one line of ours, as long as they are.
+func Plain(s string) string { return plain(s) }
+
 func plain(s string) string {
 	if !strings.ContainsFunc(s, odd) && strings.ToValidUTF8(s, "") == s {
 		return s
