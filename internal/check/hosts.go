@@ -236,10 +236,3 @@ func stagesFailed(rows []HostRow) []string {
 	}
 	return out
 }
-
-// unmade reports whether requests to a node, or from one to a backend, could not
-// be made: that is no answer, and no silent pass. From a task that is on its way
-// out none can be made, either, and that says nothing.
-func unmade(q *fact.PublishedProbe) bool {
-	return q.From.Container == "" && slices.ContainsFunc(q.Requests, func(r fact.Request) bool { return r.Outcome == fact.ProbeError })
-}

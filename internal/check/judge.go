@@ -226,7 +226,7 @@ func (j *judge) verdict(r *Report) Verdict {
 		return VerdictFailed
 	}
 	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || j.lacks() || j.closedPeer() != "" ||
-		slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) || unmade(&q) }) ||
+		slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) }) || len(j.unmade()) > 0 ||
 		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
 		return VerdictUnknown
 	}

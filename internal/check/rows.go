@@ -83,5 +83,7 @@ func (j *judge) gaps() []Gap {
 		}
 		out = append(out, Gap{Node: g.Node, What: what, Reason: g.Reason, Do: g.Do})
 	}
+	out = append(out, j.unmade()...)
+	slices.SortStableFunc(out, func(a, b Gap) int { return strings.Compare(a.Node, b.Node) })
 	return out
 }
