@@ -24,7 +24,7 @@ var allowedPaths = []struct {
 	{regexp.MustCompile(`^/_ping$`), nil}, // agrees on an API version
 	{regexp.MustCompile(`^` + version + `/info$`), nil},
 	{regexp.MustCompile(`^` + version + `/version$`), nil},
-	{regexp.MustCompile(`^` + version + `/containers/json$`), nil},
+	{regexp.MustCompile(`^` + version + `/containers/json$`), []string{"filters", "limit"}},
 	{regexp.MustCompile(`^` + version + `/containers/` + object + `/json$`), nil},
 	{regexp.MustCompile(`^` + version + `/containers/` + object + `/archive$`), []string{"path"}},
 	{regexp.MustCompile(`^` + version + `/networks$`), []string{"filters"}},

@@ -12,7 +12,7 @@ import (
 func TestAllowed(t *testing.T) {
 	const id = "0123456789abcdef"
 	pass := []string{
-		"GET /_ping", "GET /v1.40/info", "GET /v1.52/version", "GET /v1.44/containers/json", "GET /v1.44/containers/" + id + "/json",
+		"GET /_ping", "GET /v1.40/info", "GET /v1.52/version", "GET /v1.44/containers/json", "GET /v1.44/containers/json" + restingQuery, "GET /v1.44/containers/" + id + "/json",
 		"GET /v1.44/networks", "GET /v1.44/networks?filters=%7B%22scope%22%3A%5B%22swarm%22%5D%7D", "GET /v1.44/networks/" + id + "?verbose=true",
 		"GET /v1.44/services", "GET /v1.44/tasks", "GET /v1.44/nodes",
 		"GET /v1.44/containers/" + id + "/archive?path=%2Fetc%2Fresolv.conf",

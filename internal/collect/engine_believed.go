@@ -22,7 +22,7 @@ func (e *Engine) Believed(ctx context.Context) (*fact.Engine, []fact.Gap) {
 	ctx, cancel := context.WithTimeout(ctx, 2*e.limit)
 	defer cancel()
 	var out fact.Engine
-	var ofInfo, ofContainers, ofNetworks []fact.Gap
+	var ofInfo, ofContainers, ofResting, ofNetworks []fact.Gap
 	together(
 		func() {
 			ofInfo = e.look(fact.KindInfo, "read the engine's info", func(bad *garbled) error {
@@ -30,15 +30,19 @@ func (e *Engine) Believed(ctx context.Context) (*fact.Engine, []fact.Gap) {
 			})
 		},
 		func() { out.Containers, ofContainers = e.containers(ctx) },
+		func() { out.AtRest, ofResting = e.resting(ctx) },
 		func() { out.Networks, ofNetworks = e.networks(ctx) },
 	)
+	if len(ofContainers) > 0 {
+		ofResting = nil // told already
+	}
 	if len(ofInfo) > 0 {
 		e.guess(&out)
 	}
 	if out.Networks == nil && len(ofNetworks) > 0 {
 		out.Networks, ofNetworks = e.networksOf(ctx, out.Containers, ofNetworks)
 	}
-	gaps := slices.Concat(ofInfo, ofContainers, ofNetworks)
+	gaps := slices.Concat(ofInfo, ofContainers, ofResting, ofNetworks)
 	if out.ID == "" && out.Name == "" && out.Containers == nil && out.Networks == nil {
 		return nil, gaps
 	}

@@ -1,12 +1,14 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,10 +37,11 @@ type listedJSON struct {
 // containerJSON is what is read of /containers/ID/json: no environment, no
 // command, no health log.
 type containerJSON struct {
-	ID      string `json:"Id"`
-	Name    string
-	Created string
-	State   struct {
+	ID           string `json:"Id"`
+	Name         string
+	Created      string
+	RestartCount int
+	State        struct {
 		Status    string
 		Pid       int
 		StartedAt string
@@ -53,6 +56,7 @@ type containerJSON struct {
 	Config          struct{ Labels swarmLabels }
 	NetworkSettings struct {
 		SandboxKey string
+		Ports      map[string][]struct{ HostPort string }
 		Networks   map[string]endpointJSON
 	}
 }
@@ -71,9 +75,7 @@ type endpointJSON struct {
 }
 
 // containers lists the containers that have processes, and so a namespace, and
-// inspects each. Those at rest are not asked for: 29 looks up the image of each
-// one it lists (1 ms with the containerd store), and Swarm keeps several per
-// slot. One that is gone before it could be inspected is left out: it is not
+// inspects each. One that is gone before it could be inspected is left out: it is not
 // there.
 func (e *Engine) containers(ctx context.Context) ([]fact.Container, []fact.Gap) {
 	var list []fact.Container
@@ -119,6 +121,28 @@ func readContainers(a *answer, list *[]fact.Container) error {
 	})
 }
 
+// publishedPort reads a port such as "80/tcp" and where it is bound on the host.
+func publishedPort(name, host string, bad *garbled) fact.Port {
+	number, proto, _ := strings.Cut(name, "/")
+	return fact.Port{Proto: proto, Target: bad.port(name, number), Published: bad.port(name+" HostPort", host), Mode: "host"}
+}
+
+func (g *garbled) port(what, s string) uint16 {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		g.note(what, "is no port: "+s)
+	}
+	return uint16(n)
+}
+
+// sortedPorts leaves out repetitions: a port is bound for IPv4 and for IPv6.
+func sortedPorts(list []fact.Port) []fact.Port {
+	slices.SortFunc(list, func(a, b fact.Port) int {
+		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Published, b.Published))
+	})
+	return slices.Compact(list)
+}
+
 // inspect completes a listed container; its ID is emptied when it is gone.
 func (e *Engine) inspect(ctx context.Context, c *fact.Container, bad *garbled) error {
 	err := e.get(ctx, "/containers/"+url.PathEscape(string(c.ID))+"/json", func(r io.Reader) error {
@@ -153,7 +177,15 @@ func readContainer(a *answer, c *fact.Container) error {
 	if in.Name != "" {
 		c.Name = strings.TrimPrefix(in.Name, "/")
 	}
+	c.Restarts = in.RestartCount
 	label(c, in.Config.Labels)
+	c.Ports = nil
+	for name, bound := range in.NetworkSettings.Ports {
+		for _, b := range bound {
+			c.Ports = append(c.Ports, publishedPort(name, b.HostPort, a.bad))
+		}
+	}
+	c.Ports = sortedPorts(c.Ports)
 	c.Endpoints = nil
 	for name, ep := range in.NetworkSettings.Networks {
 		c.Endpoints = append(c.Endpoints, containerEndpoint(name, ep, a.bad))

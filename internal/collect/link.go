@@ -40,6 +40,10 @@ func linkOf(row netlink.Link) fact.Link {
 		Up:      a.RawFlags&unix.IFF_UP != 0,
 		Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0,
 		Master:  a.MasterIndex,
+
+		State:    a.OperState.String(),
+		Promisc:  a.Promisc != 0,
+		QueueLen: max(a.TxQLen, 0),
 	}
 	switch row := row.(type) {
 	case *netlink.Veth:

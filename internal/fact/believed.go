@@ -35,6 +35,8 @@ type Engine struct {
 	Started time.Time
 	// Containers are those with processes: running, paused or restarting.
 	Containers []Container
+	// AtRest are containers without processes, the newest 50.
+	AtRest []RestingContainer `json:",omitempty"`
 	// Networks are the overlays this engine knows, with what verbose inspect
 	// says of them, sorted by ID; bridges (docker_gwbridge too) without.
 	Networks []EngineNetwork
@@ -85,8 +87,25 @@ type Container struct {
 	// NetworkMode is "default", "host", "none", "container:…" or a network.
 	NetworkMode string
 	Endpoints   []ContainerEndpoint
-	Created     time.Time
-	Started     time.Time
+	// Ports are those published on the host, Mode being "host".
+	Ports []Port `json:",omitempty"`
+	// Restarts is how often the engine started it again by itself.
+	Restarts int `json:",omitempty"`
+	Created  time.Time
+	Started  time.Time
+}
+
+// RestingContainer is a container of this engine that has no process, and so no
+// namespace.
+type RestingContainer struct {
+	ID      ContainerID
+	Name    string
+	Service string `json:",omitempty"`
+	TaskID  TaskID `json:",omitempty"`
+	// State is "exited", "created" or "dead"; Status is the engine's sentence about
+	// it: "Exited (137) 2 hours ago".
+	State, Status string
+	Created       time.Time
 }
 
 // ContainerEndpoint is a container's place on one network.

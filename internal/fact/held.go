@@ -94,6 +94,13 @@ type Link struct {
 	MTU  int
 	// Up is the administrative state, Carrier the operational one.
 	Up, Carrier bool
+	// State is the operational state in full, as iproute2 writes it in lower case:
+	// "up", "down", "lowerlayerdown", "unknown", …; empty: nobody read it.
+	State string `json:",omitempty"`
+	// Promisc says that it takes every frame; QueueLen is how many packets wait in
+	// it at most.
+	Promisc  bool `json:",omitempty"`
+	QueueLen int  `json:",omitempty"`
 	// Master is the index of the bridge it belongs to; 0: none.
 	Master int
 	// PeerIndex is the other end of a veth, in PeerNS (0: unknown).
