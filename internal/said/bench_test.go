@@ -15,7 +15,7 @@ import (
 // noise are lines that engines write day and night and that mean nothing to us: real
 // ones, with a place for a number.
 var noise = []string{
-	`time="2026-11-23T11:18:45.059723604Z" level=warning msg="Error getting v2 registry: Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io on 127.0.0.1:%d: read udp 127.0.0.1:41822->127.0.0.1:53: read: connection refused"`,
+	`time="2026-11-23T11:18:45.059723604Z" level=warning msg="Error getting v2 registry: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example on 127.0.0.1:%d: read udp 127.0.0.1:41822->127.0.0.1:53: read: connection refused"`,
 	`time="2026-11-23T11:18:45.159723604Z" level=error msg="fatal task error" error="no command specified" module=node/agent/taskmanager node.id=r39qrfj7pgzjkczm9kbh0ke0f service.id=56b8ybo8qfmakqr0cbl5sea8k task.id=2ilkd0nwuahk5xq%d`,
 	`time="2026-11-23T11:23:31.432120962Z" level=debug msg="(*worker).reconcileVolumes" len(removedVolumes)=0 len(updatedVolumes)=%d module=node/agent node.id=r39qrfj7pgzjkczm9kbh0ke0f`,
 	`time="2026-11-23T11:18:39.289601209Z" level=info msg="initialized VXLAN UDP port to %d " module=node node.id=r39qrfj7pgzjkczm9kbh0ke0f`,

@@ -63,14 +63,14 @@ var rules = []rule{
 	{[]string{"form data: "}, tail("form data: ")},
 	{[]string{"form-data"}, named("form-data")},
 	// A whole task with its environment, labels and commands (level debug); its ID stays.
-	{[]string{"creating service config in agent for t = "}, replace(`(for t = (?:&?Task\{ID:\w+,)?)(?s:.*)`, `${1}`+masked)},
+	{[]string{"creating service config in agent for t = "}, replace(`(for t = (?:(?:&|\\u0026)?Task\{ID:\w+,)?)(?s:.*)`, `${1}`+masked)},
 	{[]string{"env:[", "env\":[", "env\\\":["}, environment},
 	// Join tokens and unlock keys.
 	{[]string{"swmtkn-", "swmkey-"}, replace(`(SWM(?:TKN|KEY)-)[^\s"'\\‹]+`, `${1}`+masked)},
 	// NetworkDB's configuration (level info) and other lists of keys: Keys:[[1 2 3] [4 5 6]].
 	{[]string{"key:[", "keys:["}, keyLists},
 	// Kernel state of encryption, in rSA{…}, fSA{…} and at clean-up (level warning, too).
-	{[]string{"key: "}, replace(`\b([Kk]ey: )(?:0x)?[^,}\s"\\‹]+`, `${1}`+masked)},
+	{[]string{"key: "}, replace(`((?:^|[ ({,])[Kk]ey: )(?:0x)?[^,}\s"\\‹]+`, `${1}`+masked)},
 	// The first digits of keys, at rotation (level debug).
 	{[]string{"key "}, replace(`(?i)\b((?:encryption key \d+:|primary key|adding key|remove key) )[0-9a-f]{5,}`, `${1}`+masked)},
 	// Byte slices long enough for a key.

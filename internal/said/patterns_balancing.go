@@ -43,8 +43,9 @@ var balancing = []Pattern{
 	},
 	{
 		ID: "lb-sandbox-missing", From: fact.FromEngine,
-		Literals: []string{"Unable to find load balancing endpoint for network", "oad balancing endpoint ", "Unable to get sandbox for "},
-		With:     regexp.MustCompile(`Unable to find load balancing endpoint|Unable to get sandbox for|Load balancing endpoint \S+ removed`),
+		Literals: []string{"Unable to find load balancing endpoint for network", "oad balancing endpoint ", "Unable to get sandbox for ",
+			"failed to find LB Endpoint Sandbox"},
+		With:     regexp.MustCompile(`failed to find LB Endpoint|Unable to find load balancing endpoint|Unable to get sandbox for|Load balancing endpoint \S+ removed`),
 		Means:    "a network has no namespace on this node that balances its virtual addresses",
 		Benign:   "while a service or network is removed",
 		Innocent: regexp.MustCompile(`rmLBBackend|probably transient state`),

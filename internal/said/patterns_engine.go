@@ -63,12 +63,6 @@ var managers = []Pattern{
 		Get:      re(`dial tcp (?:\S+->)?(?P<addr>[0-9a-fA-F.:\[\]]+): `),
 	},
 	{
-		ID: "swarm-new-cluster", From: fact.FromEngine,
-		Literals: []string{"while forcing new cluster", "force-new-cluster"},
-		Means:    "a manager was made the only one of a new cluster",
-		Points:   []string{"duplicate-ip-or-vip"},
-	},
-	{
 		ID: "ipam-exhausted", From: fact.FromEngine,
 		Literals: []string{"could not find an available IP", "ip addresses may be exhausted", "addresses on this network's address pools",
 			"no available addresses on this pool"},

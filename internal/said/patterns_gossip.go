@@ -163,7 +163,7 @@ var gossip = []Pattern{
 	{
 		ID: "gossip-sync-failed", From: fact.FromEngine,
 		Literals: []string{"memberlist: Push/Pull with ", "memberlist: Failed push/pull merge", "memberlist: Failed fallback TCP ping",
-			"memberlist: Failed to send gossip to ", "memberlist: Failed to send UDP ping", "memberlist: Failed to send indirect UDP ping",
+			"Failed to send gossip to ", "memberlist: Failed to send UDP ping", "memberlist: Failed to send indirect UDP ping",
 			"memberlist: Failed to send UDP compound ping", "memberlist: failed to receive: ", "memberlist: Failed to send error: ", "memberlist: Failed to push local state", "memberlist: Failed to read remote state"},
 		Means:  "gossip could not be sent to a peer, or was cut off",
 		Points: []string{"gossip-7946-blocked", "underlay-peer-unreachable"},

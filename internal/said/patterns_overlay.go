@@ -12,7 +12,8 @@ var never = regexp.MustCompile(`$.^`)
 // peerRow finds what a line about a peer's row names: `nid:… peerIP:{10.0.1.7 ffffff00}`
 // (printf) or `nid=… peerIP=10.0.1.7/24` (25.0.13 and 29 on).
 var peerRow = re(`nid[:=]"?(?P<network>\w+)`, `(?:peerIP|ip)[:=]"?\{?(?P<addr>[0-9a-fA-F.:]+)`, `IP (?P<addr>[0-9a-fA-F.:]+), mac`,
-	`IP:(?P<addr>[0-9a-fA-F.:]+) `)
+	`IP:(?P<addr>[0-9a-fA-F.:]+)[ }]`,
+	`peer="?&?\{?(?P<addr>[0-9a-fA-F.:]+)/`)
 
 // overlay is what the overlay driver and its bookkeeping say.
 var overlay = []Pattern{
@@ -57,7 +58,7 @@ var overlay = []Pattern{
 	},
 	{
 		ID: "neigh-no-buffer", From: fact.FromEngine,
-		Literals: []string{"could not add neighbor entry", "could not add fdb entry", "eer add operation failed"},
+		Literals: []string{"could not add neighbor entry", "could not add fdb entry"},
 		With:     regexp.MustCompile(`no buffer space available`),
 		Means:    "the kernel's neighbour table is full: a peer's row was not written",
 		Points:   []string{"neigh-table-overflow"},
@@ -72,14 +73,15 @@ var overlay = []Pattern{
 	},
 	{
 		ID: "peer-add-failed", From: fact.FromEngine,
-		Literals: []string{"eer add operation failed", "could not add fdb entry", "could not add neighbor entry"},
+		Literals: []string{"eer add operation failed", "could not add fdb entry", "could not add neighbor entry", "overlay: failed to add peer entry"},
 		Means:    "a peer's FDB or neighbour row was not written: frames to it are lost",
 		Points:   []string{"fdb-missing", "overlay-neigh-missing", "peer-not-programmed"},
 		Get:      peerRow,
 	},
 	{
 		ID: "peer-delete-failed", From: fact.FromEngine,
-		Literals: []string{"eer delete operation failed", "could not delete fdb entry", "could not delete neighbor", "error deleting neighbor entry"},
+		Literals: []string{"eer delete operation failed", "could not delete fdb entry", "could not delete neighbor", "error deleting neighbor entry",
+			"overlay: failed to delete peer entry"},
 		Means:    "a peer's FDB or neighbour row was not taken away: the engine's books and the kernel differ",
 		Benign:   "where the row was gone already",
 		Innocent: regexp.MustCompile(`no such file or directory`),

@@ -110,7 +110,12 @@ func address(v string) netip.Addr {
 		return a.Addr().Unmap()
 	}
 	v, _, _ = strings.Cut(v, "/")
-	a, _ := netip.ParseAddr(strings.Trim(v, "[]"))
+	v = strings.Trim(v, "[]")
+	a, err := netip.ParseAddr(v)
+	if err != nil {
+		// The colon before an error's cause.
+		a, _ = netip.ParseAddr(strings.TrimSuffix(v, ":"))
+	}
 	return a.Unmap().WithZone("")
 }
 
