@@ -125,6 +125,9 @@ func (l *Lab) healOne(ctx context.Context, d *Draw) error {
 	if err := f.Heal(ctx, l, d); err != nil {
 		return fmt.Errorf("heal %s on %s: %w", d.Fault, d.Node, err)
 	}
+	if f.Kernel == needsIPVS {
+		l.forgetFlows(ctx, d.Port)
+	}
 	return os.Remove(d.path)
 }
 
