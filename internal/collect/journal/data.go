@@ -92,7 +92,7 @@ func (f *file) payload(d data, limit int, u *unpacker) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("data at %#x: %w", d.off, err)
 	}
-	return b[:min(len(b), limit)], len(b) <= limit, nil
+	return b[:min(len(b), limit)], len(b) <= limit && !u.cut, nil
 }
 
 // unpacked is what n bytes of the file unpack to. A message is asked for twice in a

@@ -22,11 +22,12 @@ const (
 )
 
 const (
-	// maxPacked is how long a packed field may be in the file, maxPlain unpacked.
-	// A line of dockerd has at most 48 KiB (journald's LineMax), but a core dump is a
-	// field too.
+	// maxPacked is how long a packed field may be in the file, maxPlain unpacked; xz
+	// is slow, and stops at maxCut. A line of dockerd has at most 48 KiB (journald's
+	// LineMax), but a core dump is a field too.
 	maxPacked = 1 << 20
 	maxPlain  = 4 << 20
+	maxCut    = maxMessage + 1<<10
 )
 
 var errBig = errors.New("too large")
@@ -34,11 +35,13 @@ var errBig = errors.New("too large")
 // unpacker unpacks fields, one at a time. Its zero value is ready.
 type unpacker struct {
 	out []byte
+	// cut says that out is only its start.
+	cut bool
 	// of and off are whose field out is.
 	of   *file
 	off  uint64
 	zstd *zstd.Decoder
-	// spent is how many bytes were unpacked.
+	// spent is how many bytes were taken in and given out.
 	spent int64
 }
 
@@ -53,6 +56,8 @@ func (u *unpacker) unpack(how byte, b []byte) (out []byte, err error) {
 	if u.spent > maxSpent {
 		return nil, errSpent
 	}
+	u.cut = false
+	u.spent += int64(len(b))
 	switch how {
 	case packedXZ:
 		err = u.xz(b)
@@ -63,7 +68,7 @@ func (u *unpacker) unpack(how byte, b []byte) (out []byte, err error) {
 	default:
 		err = fmt.Errorf("flags %#x", how)
 	}
-	u.spent += int64(len(b) + len(u.out))
+	u.spent += int64(len(u.out))
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
@@ -130,11 +135,8 @@ func (u *unpacker) xz(b []byte) error {
 		return err
 	}
 	out := bytes.NewBuffer(u.out)
-	n, err := io.Copy(out, io.LimitReader(z, maxPlain+1))
-	u.out = out.Bytes()
-	if err == nil && n > maxPlain {
-		return errBig
-	}
+	n, err := out.ReadFrom(io.LimitReader(z, maxCut))
+	u.out, u.cut = out.Bytes(), n == maxCut
 	return err
 }
 
