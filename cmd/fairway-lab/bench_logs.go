@@ -18,7 +18,7 @@ func (b *bench) logs(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, part := range []func(context.Context, string) error{b.patterns, b.journal} {
+	for _, part := range []func(context.Context, string) error{b.patterns, b.text, b.journal} {
 		if err := part(ctx, dir); err != nil {
 			return err
 		}

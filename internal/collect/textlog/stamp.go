@@ -2,6 +2,7 @@ package textlog
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -170,9 +171,16 @@ type parser struct {
 
 // number eats exactly n digits.
 func (p *parser) number(n int) int {
-	had := len(p.b)
-	v := p.upTo(n)
-	p.bad = p.bad || had-len(p.b) != n
+	if len(p.b) < n {
+		p.bad = true
+		return 0
+	}
+	v := 0
+	for _, c := range p.b[:n] {
+		p.bad = p.bad || c < '0' || c > '9'
+		v = 10*v + int(c-'0')
+	}
+	p.b = p.b[n:]
 	return v
 }
 
@@ -188,7 +196,7 @@ func (p *parser) upTo(n int) (v int) {
 
 // one eats one of these bytes.
 func (p *parser) one(of string) {
-	if len(p.b) == 0 || bytes.IndexByte([]byte(of), p.b[0]) < 0 {
+	if len(p.b) == 0 || p.b[0] != of[0] && strings.IndexByte(of[1:], p.b[0]) < 0 {
 		p.bad = true
 		return
 	}
