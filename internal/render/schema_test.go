@@ -17,18 +17,22 @@ import (
 	"fairway/internal/render"
 )
 
-const schemaPath = "../../docs/report.schema.json"
+const (
+	schemaPath     = "../../docs/report.schema.json"
+	diffSchemaPath = "../../docs/diff.schema.json"
+)
 
 // values are the words that a field of each of these types may hold.
 var values = map[reflect.Type][]any{
 	reflect.TypeFor[check.Verdict]():   {check.VerdictOK, check.VerdictFailed, check.VerdictUnknown},
 	reflect.TypeFor[check.Answer]():    {check.OK, check.Failed, check.Unknown},
 	reflect.TypeFor[check.Certainty](): {check.Proof, check.Strong, check.Hint},
+	reflect.TypeFor[check.How]():       {check.Appeared, check.Went, check.Changed, check.Stayed},
 	reflect.TypeFor[fact.Outcome]():    {fact.Open, fact.Refused, fact.Timeout, fact.Unreachable, fact.ProbeError},
 }
 
-// schema is generated here and not in the program, which has no use for it.
-func schema(t *testing.T) []byte {
+// generated is made here and not in the program, which has no use for it.
+func generated(t *testing.T, of any, title string) *generate.Schema {
 	t.Helper()
 	r := &generate.Reflector{
 		// Additions are free (shared contract), so unknown fields are allowed.
@@ -45,13 +49,24 @@ func schema(t *testing.T) []byte {
 	if err := r.AddGoComments("fairway", "./internal/check"); err != nil {
 		t.Fatal(err)
 	}
-	s := r.Reflect(&check.Report{})
-	s.ID, s.Title = "", "fairway report, format 1"
+	s := r.Reflect(of)
+	s.ID, s.Title = "", title
+	return s
+}
+
+func schema(t *testing.T) []byte {
+	t.Helper()
+	s := generated(t, &check.Report{}, "fairway report, format 1")
 	reachable, ok := s.Definitions["Task"].Properties.Get("reachable")
 	if !ok {
 		t.Fatal("tasks have no field reachable")
 	}
 	reachable.Type, reachable.OneOf = "", []*generate.Schema{{Type: "boolean"}, {Type: "null"}}
+	return encoded(t, s)
+}
+
+func encoded(t *testing.T, s *generate.Schema) []byte {
+	t.Helper()
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -59,29 +74,60 @@ func schema(t *testing.T) []byte {
 	return append(b, '\n')
 }
 
-func TestSchemaIsFresh(t *testing.T) {
-	got := schema(t)
+func TestSchemaIsFresh(t *testing.T) { fresh(t, schemaPath, schema(t)) }
+
+func TestDiffSchemaIsFresh(t *testing.T) {
+	fresh(t, diffSchemaPath, encoded(t, generated(t, &check.Diff{}, "fairway diff, format 1")))
+}
+
+// fresh compares a schema with its file; generating has changed the folder.
+func fresh(t *testing.T, path string, got []byte) {
+	t.Helper()
 	t.Chdir("internal/render")
 	if *update {
-		if err := os.WriteFile(schemaPath, got, 0o644); err != nil {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	want, err := os.ReadFile(schemaPath)
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("docs/report.schema.json is stale (`make gen` writes it anew):\n%s", d)
+		t.Errorf("%s is stale (`make gen` writes it anew):\n%s", path, d)
 	}
 }
 
-func compiled(t *testing.T) *validate.Schema {
+func TestDiffsAreValid(t *testing.T) {
+	s := compiledFrom(t, diffSchemaPath)
+	for _, name := range facttest.Scenarios() {
+		d := compared(t, facttest.Healthy(), facttest.Scenario(name))
+		var b bytes.Buffer
+		if err := render.DiffJSON(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		v, err := validate.UnmarshalJSON(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		v.(map[string]any)["changes"] = nil
+		if s.Validate(v) == nil {
+			t.Errorf("%s: a diff without changes is valid", name)
+		}
+	}
+}
+
+func compiled(t *testing.T) *validate.Schema { return compiledFrom(t, schemaPath) }
+
+func compiledFrom(t *testing.T, path string) *validate.Schema {
 	t.Helper()
 	c := validate.NewCompiler()
 	c.AssertFormat()
-	s, err := c.Compile(schemaPath)
+	s, err := c.Compile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
