@@ -35,7 +35,7 @@ lint:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
 
 gen:
-	$(GO) test ./internal/render -update
+	$(GO) test ./internal/render ./internal/said -update
 
 fuzz:
 	./scripts/fuzz
