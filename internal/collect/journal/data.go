@@ -13,7 +13,8 @@ type class uint8
 const (
 	classEngine class = 1 << iota
 	classKernel
-	classContainer
+	// classForeign is not what the engine logged, though it came from its process.
+	classForeign
 	classMessage
 	// classKnown is set in the cache of classes.
 	classKnown
@@ -25,10 +26,13 @@ type term struct {
 	class class
 }
 
-// Container output comes from the engine's own process; only this field tells.
 var (
-	message   = []byte("MESSAGE=")
+	message = []byte("MESSAGE=")
+	// Containers' output comes from the engine's own process; only this tells.
 	container = []byte("CONTAINER_ID=")
+	// With auditing on, the kernel tells what the engine's process did: several
+	// records for each change of the firewall.
+	audit = []byte("_TRANSPORT=audit")
 )
 
 // terms are the fields that the query is about.
@@ -215,8 +219,8 @@ func (r *reader) says(field []byte, whole bool) class {
 	switch {
 	case bytes.HasPrefix(field, message):
 		return classKnown | classMessage
-	case bytes.HasPrefix(field, container):
-		return classKnown | classContainer
+	case bytes.HasPrefix(field, container), bytes.Equal(field, audit):
+		return classKnown | classForeign
 	case whole:
 		for _, t := range r.terms {
 			if bytes.Equal(field, t.text) {

@@ -110,6 +110,7 @@ var writers = []fields{
 	{{"_TRANSPORT", "syslog"}, {"_SYSTEMD_UNIT", "session-1.scope"}, {"SYSLOG_IDENTIFIER", "dockerd"}},
 	{{"_TRANSPORT", "journal"}, {"_SYSTEMD_UNIT", "my-engine.service"}, {"SYSLOG_IDENTIFIER", "engine"}, {"_COMM", "engine"}},
 	{{"_TRANSPORT", "journal"}, {"_SYSTEMD_UNIT", "docker.service"}, {"_COMM", "dockerd"}, {"CONTAINER_ID", "0a1b2c3d4e5f"}, {"CONTAINER_NAME", "db.1"}},
+	{{"_TRANSPORT", "audit"}, {"SYSLOG_IDENTIFIER", "audit"}, {"_COMM", "dockerd"}},
 	{{"_TRANSPORT", "kernel"}, {"SYSLOG_IDENTIFIER", "kernel"}},
 	{{"_TRANSPORT", "syslog"}, {"_SYSTEMD_UNIT", "ssh.service"}, {"SYSLOG_IDENTIFIER", "sshd"}, {"_COMM", "sshd"}},
 	{{"_TRANSPORT", "stdout"}, {"_SYSTEMD_UNIT", "cron.service"}, {"SYSLOG_IDENTIFIER", "CRON"}},
@@ -156,7 +157,7 @@ func wanted(all []fields, q Query) []line {
 		kernel := m["_TRANSPORT"] == "kernel"
 		engine := unit == "docker.service" || unit == "snap.docker.dockerd.service" || slices.Contains(q.Units, unit) ||
 			m["SYSLOG_IDENTIFIER"] == "dockerd" || m["_COMM"] == "dockerd"
-		if !ok || m["CONTAINER_ID"] != "" || !(q.Engine && engine || q.Kernel && kernel) {
+		if !ok || m["CONTAINER_ID"] != "" || m["_TRANSPORT"] == "audit" || !(q.Engine && engine || q.Kernel && kernel) {
 			continue
 		}
 		if !q.From.IsZero() && at < q.From.UnixMicro() || !q.To.IsZero() && at > q.To.UnixMicro() {

@@ -20,8 +20,8 @@ type Query struct {
 	// clock is that of the node that wrote the journal.
 	From, To time.Time
 	// Engine wants the lines of dockerd: those of its units, and those that call
-	// themselves dockerd. What containers wrote (Docker's journald log driver) is
-	// never delivered.
+	// themselves dockerd. What containers wrote (Docker's journald log driver) and
+	// what the kernel's audit says of dockerd are never delivered.
 	Engine bool
 	// Kernel wants the kernel's lines.
 	Kernel bool

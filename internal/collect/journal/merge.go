@@ -69,7 +69,7 @@ func (r *reader) deliver(f *file, e entry, each func(Entry) bool) bool {
 	if err != nil {
 		f.hurt(err)
 	}
-	if text == nil || by&(classEngine|classKernel) == 0 || by&classContainer != 0 {
+	if text == nil || by&(classEngine|classKernel) == 0 || by&classForeign != 0 {
 		return true
 	}
 	r.stats.Entries++
