@@ -116,6 +116,11 @@ func (o *UMLOptions) boot(ctx context.Context, kernel umlKernel) (*UML, error) {
 	if err != nil {
 		return nil, err
 	}
+	slot, cpu, err := umlSlot(ctx, p) // this may take long: whoever is killed meanwhile leaves nothing
+	if err != nil {
+		return nil, err
+	}
+	defer slot.Close()
 	u := &UML{Name: o.Name, Dir: dir, Kernel: kernel.Release, NFT: kernel.NFT, Booted: time.Now()}
 	if err := os.MkdirAll(u.Share(), 0o755); err != nil {
 		return nil, err
@@ -124,11 +129,6 @@ func (o *UMLOptions) boot(ctx context.Context, kernel umlKernel) (*UML, error) {
 	if err := writeJSON(filepath.Join(dir, "inside.json"), spec); err != nil {
 		return nil, err
 	}
-	slot, cpu, err := umlSlot(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	defer slot.Close()
 	p.start = time.Now()
 	if err := u.startKeeper(keeperSpec{Kernel: kernel, CPU: cpu, MemoryMB: o.MemoryMB, Leash: o.Leash}, slot); err != nil {
 		return nil, err

@@ -72,10 +72,16 @@ func runKeeper(file string) error {
 	return s.run(memory)
 }
 
-// vanish removes what nobody will look for any more: the name was that of a process which has ended.
+// vanish ends everything and removes what nobody will look for any more: the name was that of a process which has ended.
 func (s keeperSpec) vanish() {
+	_ = unix.Kill(-1, unix.SIGKILL) // all but itself: else they go on writing into the folder
 	_ = unix.Unmount(filepath.Join(s.Dir, "memory"), unix.MNT_DETACH)
-	_ = os.RemoveAll(s.Dir)
+	for range 50 {
+		if os.RemoveAll(s.Dir) == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	if cache, err := cacheDir(); err == nil {
 		_ = os.Remove(filepath.Join(cache, "lock-lab-"+s.Name))
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +113,24 @@ func testUML(ctx context.Context) (*UML, error) {
 	if u, err := OpenUML(name); err == nil {
 		return u, nil
 	}
+	sweepTests()
 	return BootUML(ctx, UMLOptions{Name: name, Leash: true, Out: os.Stderr})
+}
+
+// sweepTests removes what those left who were killed before their User Mode Linux could look after itself.
+func sweepTests() {
+	any, err := stateDir("t0")
+	if err != nil {
+		return
+	}
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(any), "t*"))
+	for _, dir := range found {
+		name := filepath.Base(dir)
+		pid, err := strconv.Atoi(name[1:])
+		if err == nil && !alive(pid) && len(listProcesses(name)) == 0 {
+			_ = clean(name)
+		}
+	}
 }
 
 // runTest runs this test inside and passes its outcome on. Exit code 0 alone would also be that of no test at all.

@@ -20,8 +20,7 @@ var TaskShutdownDrainGap = &Check{
 			"Clients that hold connections, or that remember the name's addresses, go on even longer. A new task without a health check is sent requests before its program listens.",
 		ByHand: "`docker service ps SERVICE`: when did tasks end? Failed requests in the clients' logs fall within five seconds after it. `docker events` shows kill and die of the container: less than two seconds apart.",
 		Relief: "None is needed: it is over seconds after the update. Update one task at a time, with a pause.",
-		Fix: "On SIGTERM the program goes on serving for some five seconds, then ends what is open; `stop_grace_period` above that. Start new tasks first (`--update-order start-first`), give the service a health check, and let clients try again. " +
-			"Engine 29.2 and later wait longer.",
+		Fix:    "On SIGTERM the program goes on serving for some five seconds, then ends what is open; `stop_grace_period` above that. Start new tasks first (`--update-order start-first`), give the service a health check, and let clients try again. Engine 29.2 and later wait longer.",
 	},
 	Needs:  []fact.Kind{fact.KindSwarm},
 	Claims: anyFailure,

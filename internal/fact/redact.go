@@ -70,7 +70,7 @@ func learn(s *Snapshot, seed []byte) *redactor {
 	r.names.index()
 	each(v, "", r.learnComposed)
 	r.names.index()
-	r.names.number()
+	r.names.number(r.id)
 	seen := newSightings()
 	each(v, "", func(v reflect.Value, field string) { seen.value(v, field, r) })
 	r.addrs = seen.aliases(seed)

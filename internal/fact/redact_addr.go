@@ -232,26 +232,25 @@ func (a *addrAliases) mac(m MAC) MAC {
 func (a *addrAliases) scrambled(m MAC, from int) MAC {
 	out := m
 	for i := from; i < len(m); i++ {
-		high := permuted(a.key, "mac", m[:i], 16, int(m[i]>>4))
-		low := int(m[i] & 15)
+		high := permutation(a.key, "mac", m[:i], 16)[m[i]>>4]
+		low := m[i] & 15
 		if i > 0 {
-			low = permuted(a.key, "mac low", m[:i], 16, int(m[i]&15))
+			low = permutation(a.key, "mac low", m[:i], 16)[low]
 		}
-		out[i] = byte(high<<4 | low)
+		out[i] = high<<4 | low
 	}
 	return out
 }
 
-// permuted maps 0…n-1 to itself, differently for each context; n is at most 32.
-func permuted(key []byte, what string, context []byte, n, value int) int {
+// permutation maps 0…n-1 to itself, differently for each context; n is at most 32.
+func permutation(key []byte, what string, context []byte, n int) (out [32]byte) {
 	draw := prf(key, what, context)
-	var list [32]int
 	for i := range n {
-		list[i] = i
+		out[i] = byte(i)
 	}
 	for i := n - 1; i > 0; i-- {
 		j := int(draw[i]) % (i + 1)
-		list[i], list[j] = list[j], list[i]
+		out[i], out[j] = out[j], out[i]
 	}
-	return list[value]
+	return out
 }

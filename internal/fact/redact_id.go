@@ -2,12 +2,15 @@ package fact
 
 import (
 	"net/netip"
+	"slices"
+	"sort"
 	"strings"
 )
 
 // id is what stands for an ID: of the same length and alphabet. Each character
 // depends on those before it alone, so the short form of an ID has the short form
-// of its alias. Hexadecimal digits stay such, other letters stay letters.
+// of its alias. Hexadecimal digits stay such, other letters stay letters; known IDs
+// keep their order, for lists are sorted by them.
 func (r *redactor) id(s string) string {
 	if y, ok := r.ids[s]; ok {
 		return r.note(s, y)
@@ -18,16 +21,50 @@ func (r *redactor) id(s string) string {
 		from = len("veth") // random digits, not of an ID
 	}
 	upper := strings.ContainsAny(s, "GHIJKLMNOPQRSTUVWXYZ") && strings.ToUpper(s) == s
+	near := r.known
 	for i := from; i < len(y); i++ {
 		for _, letters := range alphabets(upper) {
-			if at := strings.IndexByte(letters, y[i]); at >= 0 {
-				y[i] = letters[permuted(r.key, "id", []byte(s[:i]), len(letters), at)]
+			if strings.IndexByte(letters, y[i]) >= 0 {
+				y[i] = r.letter(s[:i], y[i], letters, near)
 				break
 			}
 		}
+		near = beginning(near, s[:i+1])
 	}
 	r.ids[s] = string(y)
 	return r.note(s, string(y))
+}
+
+// letter permutes the letters that may follow a part of an ID. Those that follow it
+// in known IDs, which near holds, share their images in order.
+func (r *redactor) letter(head string, c byte, letters string, near []string) byte {
+	table := permutation(r.key, "id", []byte(head), len(letters))
+	image := func(c byte) byte { return letters[table[strings.IndexByte(letters, c)]] }
+	var follow, images []byte
+	for len(near) > 0 {
+		if len(near[0]) == len(head) {
+			near = near[1:]
+			continue
+		}
+		next := near[0][len(head)]
+		if strings.IndexByte(letters, next) >= 0 {
+			follow, images = append(follow, next), append(images, image(next))
+		}
+		near = near[len(beginning(near, near[0][:len(head)+1])):]
+	}
+	at := slices.Index(follow, c)
+	if at < 0 {
+		return image(c)
+	}
+	slices.Sort(images)
+	return images[at]
+}
+
+// beginning is the part of a sorted list that begins with s.
+func beginning(list []string, s string) []string {
+	from, _ := slices.BinarySearch(list, s)
+	n := sort.Search(len(list)-from, func(i int) bool { return !strings.HasPrefix(list[from+i], s) })
+	return list[from : from+n]
 }
 
 // alphabets are the letters that stand for each other. Engines before 24 have IDs

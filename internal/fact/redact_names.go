@@ -94,15 +94,19 @@ func (n *names) index() {
 func firstWord(s string) string { return s[:wordEnd(s, 0)] }
 
 // number gives every name an alias, in the order of the alphabet within each sort,
-// so that what was sorted by name still is.
-func (n *names) number() {
+// so that what was sorted by name still is. IDs with dashes stay IDs.
+func (n *names) number(id func(string) string) {
 	bySort := map[string][]string{}
 	for name, sort := range n.sorts {
-		if n.alias[name] == "" {
-			bySort[sort] = append(bySort[sort], name)
-		}
+		bySort[sort] = append(bySort[sort], name)
 	}
 	for sort, list := range bySort {
+		if sort == "id" {
+			for _, name := range list {
+				n.alias[name] = id(name)
+			}
+			continue
+		}
 		slices.Sort(list)
 		base, width := n.base(sort), len(fmt.Sprint(len(list)))
 		for i, name := range list {
@@ -147,7 +151,6 @@ func (r *redactor) learnIDs(v reflect.Value, field string) {
 	switch {
 	case isID(v.Type()), fields[field] == asID && v.Type() == reflect.TypeFor[string]():
 		if wordEnd(s, 0) < len(s) { // with dashes or colons: a word of its own
-			r.names.alias[s] = r.id(s)
 			r.names.sorts[s] = "id"
 			return
 		}
@@ -209,7 +212,8 @@ func (r *redactor) learnHost(s string) {
 
 // plainAlready says that a name is an address or an ID all over, or one of Swarm's.
 func (r *redactor) plainAlready(s string) bool {
-	number := s != "" && strings.Trim(s, "0123456789") == "" && !r.isKnown(s)
+	known, _ := r.isKnown(s)
+	number := s != "" && strings.Trim(s, "0123456789") == "" && !known
 	return !number && len(r.unknownIn(s)) == 0
 }
 

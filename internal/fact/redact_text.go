@@ -143,13 +143,13 @@ func (r *redactor) nameAt(s string, word int, m manner) hit {
 // tells of forms that are too short to know otherwise: 1-abcdefghij, lb_abcdefghi,
 // vx-001001-abcde.
 func (r *redactor) isID(before, w string) bool {
-	if len(w) < 5 || len(w) > 64 || strings.Trim(w, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
+	if len(w) < 5 || strings.Trim(w, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
 		return false
 	}
-	known := r.isKnown(w)
+	known, exact := r.isKnown(w)
 	mixed := strings.ContainsAny(w, "0123456789") && strings.Trim(w, "0123456789") != ""
 	switch {
-	case len(w) >= 8 && known:
+	case exact, len(w) >= 8 && known:
 		return true
 	case strings.HasSuffix(before, "lb_"):
 		return len(w) == 9 && (known || mixed)
@@ -164,9 +164,11 @@ func (r *redactor) isID(before, w string) bool {
 	return isHex(w) && (len(w) == 64 || len(w) >= 10 && mixed)
 }
 
-func (r *redactor) isKnown(w string) bool {
+// isKnown says whether a word is the beginning of a known ID, and whether it is
+// all of it.
+func (r *redactor) isKnown(w string) (known, exact bool) {
 	i, ok := slices.BinarySearch(r.known, w)
-	return ok || i < len(r.known) && strings.HasPrefix(r.known[i], w)
+	return ok || i < len(r.known) && strings.HasPrefix(r.known[i], w), ok
 }
 
 // isUUID: 8-4-4-4-12 hexadecimal digits.

@@ -126,7 +126,7 @@ func TestFlippedBits(t *testing.T) {
 		objects := int64(le.Uint64(b[136:])) - 45_000
 		r := rand.New(rand.NewPCG(2, 2))
 		lost, silent, told := 0, 0, 0
-		const flips = 500
+		const flips = 3000
 		for i := range flips {
 			f := flipped{bytes.NewReader(b), objects + r.Int64N(45_000), 1 << r.IntN(8)}
 			if i%10 == 0 {
@@ -140,6 +140,7 @@ func TestFlippedBits(t *testing.T) {
 				lost += n
 				if len(damage) == 0 {
 					silent++
+					t.Logf("silent %#x %d", f.at, f.bit)
 				}
 			}
 		}

@@ -129,21 +129,24 @@ func (f *file) hash(field []byte) uint64 {
 }
 
 // verify says whether the field at off is what was written: there are no check
-// sums, but its hash is stored with it.
-func (f *file) verify(off uint64, u *unpacker) error {
+// sums, but its hash is stored with it. What it returns is the hash that entries
+// are made of, which is never keyed.
+func (f *file) verify(off uint64, u *unpacker) (uint64, error) {
 	d, err := f.dataAt(off)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	p, all, err := f.payload(d, maxPlain, u)
 	u.spent += int64(len(p))
-	if err == nil && all && f.hash(p) != d.hash {
-		err = fmt.Errorf("data at %#x: not what its hash says", off)
+	switch {
+	case err != nil:
+		return 0, err
+	case !all:
+		return 0, errBig
+	case f.hash(p) != d.hash:
+		return 0, fmt.Errorf("data at %#x: not what its hash says", off)
 	}
-	if errors.Is(err, errBig) {
-		return nil
-	}
-	return err
+	return jenkins(p), nil
 }
 
 // maxChain is how many fields of one place in the hash table are looked at.

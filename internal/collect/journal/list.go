@@ -68,7 +68,31 @@ func (f *file) chain(first, off, n uint64) (*list, error) {
 		}
 		off = next
 	}
-	return l, nil
+	return l, l.whole(each)
+}
+
+// whole is an error if there is one more entry than was counted. While a file is
+// written, that is so for a moment.
+func (l *list) whole(each uint64) error {
+	if l.f.tail != ^uint64(0) || len(l.arrays) == 0 {
+		return nil
+	}
+	a := l.arrays[len(l.arrays)-1]
+	b, size, err := l.f.object(a.off-arrayLen, kindArray, arrayLen)
+	if err != nil {
+		return err
+	}
+	next := le.Uint64(b[16:])
+	if after := uint64(a.n) * each; size >= arrayLen+after+each {
+		if b, err = l.f.at(a.off+after, int(each)); err != nil {
+			return err
+		}
+		next = l.f.place(b)
+	}
+	if next != 0 {
+		return fmt.Errorf("array of entries at %#x: more of them than were counted", a.off-arrayLen)
+	}
+	return nil
 }
 
 var errNoEntry = errors.New("an entry is missing in its array")

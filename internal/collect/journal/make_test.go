@@ -125,20 +125,21 @@ func packLZ4(t testing.TB, text string) []byte {
 
 func (m *maker) entry(t testing.TB, f fields) {
 	var offs []uint64
-	var at uint64
+	var at, xor uint64
 	for _, kv := range f {
 		if kv[0] == "__REALTIME_TIMESTAMP" {
 			at, _ = strconv.ParseUint(kv[1], 10, 64)
 		}
 		if kv[0][:2] != "__" {
 			offs = append(offs, m.field(t, kv[0]+"="+kv[1]))
+			xor ^= jenkins([]byte(kv[0] + "=" + kv[1]))
 		}
 	}
 	body := le.AppendUint64(nil, uint64(len(m.all)+1))
 	body = le.AppendUint64(body, at)
 	body = le.AppendUint64(body, at)
 	body = append(body, "the id of a boot"...)
-	body = le.AppendUint64(body, 1)
+	body = le.AppendUint64(body, xor)
 	for _, off := range offs {
 		if m.flags&flagCompact != 0 {
 			body = le.AppendUint32(body, uint32(off))
