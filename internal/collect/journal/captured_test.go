@@ -116,8 +116,7 @@ func (f flipped) ReadAt(b []byte, off int64) (int, error) {
 }
 
 // TestFlippedBits reads journals with one wrong bit in the header or in an object.
-// Hardly any may lose a line without a word: where a number of entries or a time
-// is another valid one.
+// No line may be lost without a word.
 func TestFlippedBits(t *testing.T) {
 	q := Query{Engine: true, Kernel: true}
 	for _, name := range captured {
@@ -126,7 +125,7 @@ func TestFlippedBits(t *testing.T) {
 		objects := int64(le.Uint64(b[136:])) - 45_000
 		r := rand.New(rand.NewPCG(2, 2))
 		lost, silent, told := 0, 0, 0
-		const flips = 3000
+		const flips = 500
 		for i := range flips {
 			f := flipped{bytes.NewReader(b), objects + r.Int64N(45_000), 1 << r.IntN(8)}
 			if i%10 == 0 {
@@ -140,12 +139,11 @@ func TestFlippedBits(t *testing.T) {
 				lost += n
 				if len(damage) == 0 {
 					silent++
-					t.Logf("silent %#x %d", f.at, f.bit)
 				}
 			}
 		}
 		t.Logf("%s: of %d × %d lines %d were lost; %d flips were told, %d lost lines silently", name, flips, len(want), lost, told, silent)
-		if silent > flips/200 {
+		if silent > 0 {
 			t.Errorf("%s: %d of %d flips lost lines silently", name, silent, flips)
 		}
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ func (f *file) prepare(r *reader) {
 	}
 }
 
-// test looks at the first entry: with a damaged key no field would be found, and
-// nothing would say so.
+// test looks for a field of the first entry: with a damaged key or table no field
+// would be found, and nothing would say so.
 func (f *file) test(r *reader) error {
 	b, err := f.at(f.entries+arrayLen, 8)
 	if err != nil {
@@ -40,7 +41,21 @@ func (f *file) test(r *reader) error {
 	if err != nil {
 		return err
 	}
-	return f.sound(r, e)
+	if err := f.sound(r, e); err != nil || len(r.items) == 0 {
+		return err
+	}
+	d, err := f.dataAt(r.items[0])
+	if err != nil {
+		return err
+	}
+	p, all, err := f.payload(d, maxPlain, &r.unpack)
+	if err != nil || !all {
+		return err
+	}
+	if got, _, err := f.lookUp(bytes.Clone(p), &r.unpack); err != nil || got.off != d.off {
+		return cmp.Or(err, fmt.Errorf("data at %#x: not in the table of fields", d.off))
+	}
+	return nil
 }
 
 // sound verifies an entry and its fields.
@@ -155,6 +170,9 @@ func (r *reader) read(f *file, e entry) (by class, text []byte, err error) {
 		if by |= c; c&classMessage != 0 {
 			at = off
 		}
+	}
+	if by&classForeign != 0 {
+		return by, nil, err
 	}
 	if at == 0 {
 		// Some have none; but it may be there, and damaged.
