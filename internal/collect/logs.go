@@ -129,8 +129,7 @@ func (l *hearing) ring(windows []fact.Window) {
 // said is what was heard.
 func (l *hearing) said(windows []fact.Window) *fact.Said {
 	out := &fact.Said{Windows: windows}
-	l.kept.prune()
-	for _, k := range l.kept.all {
+	for _, k := range l.kept.finish() {
 		out.Lines = append(out.Lines, k.line)
 		if k.means != nil {
 			out.Statements = append(out.Statements, *k.means)

@@ -29,10 +29,11 @@ type line struct {
 	n     int // of its coming
 }
 
-// add takes a line of a log.
+// add takes a line of a log. Its secrets are still in it: masking all that comes
+// would take longer than reading it, see finish.
 func (k *kept) add(of *source, at time.Time, from fact.LogFrom, text []byte) {
-	l := line{line: fact.LogLine{At: at, From: from, Text: clean(string(text))}, of: of, n: k.added}
-	if st, known := said.Read(from, at, l.line.Text); known {
+	l := line{line: fact.LogLine{At: at, From: from, Text: string(text)}, of: of, n: k.added}
+	if st, known := said.Read(from, at, fact.Plain(l.line.Text)); known {
 		l.means = &st
 	}
 	k.added++
@@ -43,6 +44,19 @@ func (k *kept) add(of *source, at time.Time, from fact.LogFrom, text []byte) {
 	if len(k.all) > 2*k.lines+1000 || k.size > 2*k.bytes+1<<20 {
 		k.prune()
 	}
+}
+
+// finish leaves what may be kept, oldest first, without secrets.
+func (k *kept) finish() []line {
+	k.prune()
+	k.size = 0
+	for i := range k.all {
+		l := &k.all[i].line
+		l.Text = clean(l.Text)
+		k.size += int64(len(l.Text))
+	}
+	k.prune() // what stands for a secret may be longer
+	return k.all
 }
 
 // clean takes secrets and line breaks out of a message. A secret may stand alone in

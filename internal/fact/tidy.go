@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Tidy makes every string of a snapshot fit to stand in one line of a report
@@ -82,5 +83,8 @@ func plain(s string) string {
 }
 
 func odd(r rune) bool {
+	if r < utf8.RuneSelf { // most are, and a log has many
+		return r < ' ' || r == 0x7f
+	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }

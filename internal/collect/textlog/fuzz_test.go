@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -42,7 +43,10 @@ func FuzzRead(f *testing.F) {
 
 var endings = []string{"", ".gz", ".zst", ".bz2"}
 
-// FuzzStamp: what reads as the engine's stamp is what package time reads.
+// strict is RFC 3339; package time takes an hour of one digit, too.
+var strict = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+
+// FuzzStamp: the engine's stamp is read as package time reads it.
 func FuzzStamp(f *testing.F) {
 	for _, s := range []string{"2026-11-23T10:00:00.123456789Z", "2026-02-29T23:59:59+05:30", "0001-01-01T00:00:00-23:59", "2026-11-23T10:00:60Z"} {
 		f.Add(s)
@@ -50,10 +54,10 @@ func FuzzStamp(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got, ok := newClock(nil, started).read([]byte(`time="` + s + `" level=info msg=a`))
 		want, err := time.Parse(time.RFC3339Nano, s)
-		if err == nil && len(s) <= len("2026-11-23T10:00:00.123456789+05:30") && want.Year() > 0 && (!ok || !got.at.Equal(want)) {
+		if err == nil && strict.MatchString(s) && s[:4] != "0000" && (!ok || !got.at.Equal(want)) {
 			t.Errorf("%q: %v %v, want %v", s, got.at, ok, want)
 		}
-		newClock(nil, started).read([]byte(s))
+		newClock(nil, started).read([]byte(s)) // the other forms
 	})
 }
 
