@@ -40,7 +40,8 @@ func TestDNSUpstreamUnreachable(t *testing.T) {
 
 // The host's own firewall is read: then it is more than a hint.
 func TestDNSUpstreamDropped(t *testing.T) {
-	s := facttest.Whole(facttest.Mesh())
+	s := facttest.Mesh()
+	s.Question = fact.Question{All: true}
 	hostRule(s, 2, "-A FORWARD -p udp -m udp --dport 53 -j DROP")
 	silentServer(s, 2, 5)
 	r := run(t, s)

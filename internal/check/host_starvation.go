@@ -98,10 +98,10 @@ func (in *In) tooLate(n *fact.Node) []Evidence {
 			out = append(out, quoteLog(logOf(n), k.want, lines))
 		}
 	}
-	for i := range in.Nodes {
-		lines := slices.DeleteFunc(in.said(&in.Nodes[i], "gossip-suspect", "gossip-node-failed"), func(s heard) bool { return in.nodeSaid(&s) != n.ID })
-		if len(lines) > 1 && in.Nodes[i].ID != n.ID {
-			out = append(out, quoteLog(logOf(&in.Nodes[i]), n.Name+" answers gossip's probes", lines))
+	for _, o := range in.byName() {
+		lines := slices.DeleteFunc(in.said(o, "gossip-suspect", "gossip-node-failed"), func(s heard) bool { return in.nodeSaid(&s) != n.ID })
+		if len(lines) > 1 && o.ID != n.ID {
+			out = append(out, quoteLog(logOf(o), n.Name+" answers gossip's probes", lines))
 		}
 	}
 	slow := 0

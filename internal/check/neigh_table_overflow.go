@@ -85,7 +85,10 @@ func (in *In) tooManyNeighbours(n *fact.Node, host *fact.NetNS, rows, most int) 
 		refused, ever = c.Delta(), max(c.Before, c.After) > 0
 	}
 	lines := in.said(n, "neigh-table-full", "neigh-no-buffer")
-	if !full && refused == 0 && len(lines) == 0 {
+	if g := in.Missing(n.Name, "", fact.KindLogs); ever && refused == 0 && !full && g != nil {
+		in.Blind("%s: its table of neighbours was full since it started; whether it was lately, its log would say: %s", n.Name, g.Reason)
+	}
+	if !full && refused == 0 && (!ever || len(lines) == 0) {
 		return f, false
 	}
 	if most > 0 {
@@ -101,7 +104,7 @@ func (in *In) tooManyNeighbours(n *fact.Node, host *fact.NetNS, rows, most int) 
 		return p.From.Node == n.Name && (p.Outcome == fact.Timeout || p.Outcome == fact.Unreachable)
 	})
 	// The kernel's own word stands beside its count.
-	if refused > 0 || full && (f.Probed || len(lines) > 0) || ever && len(lines) > 0 {
+	if refused > 0 || full && f.Probed || ever && len(lines) > 0 {
 		f.Certainty = Strong
 	}
 	f.Message = fmt.Sprintf("the table of neighbours of %s is full: %d rows, and %d is the limit of all its namespaces together", n.Name, rows, most)

@@ -31,8 +31,7 @@ func TestNeighTableOverflow(t *testing.T) {
 	mutations(t, []mutation{
 		{name: "rows are refused while we look", mutate: twice(func(s *fact.Snapshot) { full(s, 1030, 1024); refusedRows(s, 5, 12) }), want: strong},
 		{name: "full, and a connection fails", mutate: func(s *fact.Snapshot) { full(s, 1030, 1024); facttest.Fail(s, 1, facttest.Api(1), fact.Unreachable) }, want: strong},
-		{name: "the kernel says so, and has counted it", mutate: func(s *fact.Snapshot) { refusedRows(s, 5, 0); overflow(s) }, want: strong},
-		{name: "the kernel says so, and that is all", mutate: overflow, want: hint},
+		{name: "the kernel says so, and has counted none", mutate: overflow, check: id, answer: check.OK},
 		{name: "nearly full", mutate: func(s *fact.Snapshot) { full(s, 1020, 1024) }, want: hint},
 		{name: "by the setting alone", mutate: func(s *fact.Snapshot) {
 			k := facttest.NodeOf(s, 1).Kernel
@@ -54,6 +53,17 @@ func TestNeighTableOverflow(t *testing.T) {
 		}, check: id, answer: check.Unknown},
 		{name: "nobody could count", mutate: func(s *fact.Snapshot) { facttest.Miss(s, 1, fact.KindCounters) }, check: id, answer: check.Unknown},
 	})
+}
+
+// The kernel's own line dates what its counter knows. Without logs nobody knows
+// whether that was lately.
+func TestNeighTableOverflowThatWas(t *testing.T) {
+	s := facttest.Healthy()
+	refusedRows(s, 5, 0)
+	overflow(s)
+	wantCause(t, run(t, s), want{id: "neigh-table-overflow", node: "n1", subject: "n1", certainty: check.Strong})
+	facttest.Miss(s, 1, fact.KindLogs)
+	wantAnswer(t, run(t, s), "neigh-table-overflow", check.Unknown)
 }
 
 // Before Linux 5.0 permanent rows count, too.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ var NetnsLeak = &Check{
 		Relief: "Drain the node and reboot it: nothing else makes the kernel let go.",
 		Fix:    "Upgrade the kernel (many such leaks were fixed between 4.4 and 6.1). See that no program mounts /var/run/docker or /proc of the host for good (agents for monitoring, containers with the host's root).",
 	},
-	Needs:  []fact.Kind{fact.KindContainers, fact.KindNetworks, fact.KindKernel},
+	Needs:  []fact.Kind{fact.KindContainers, fact.KindNetworks, fact.KindKernel, fact.KindLogs},
 	Claims: noConnect,
 	Run:    netnsLeak,
 }
@@ -40,7 +41,7 @@ const (
 
 func netnsLeak(in *In) []Finding {
 	var out []Finding
-	for _, n := range in.Sighted {
+	for _, n := range in.logged() {
 		if n.Engine == nil || n.Kernel == nil {
 			in.Blind("%s: engine or kernel was not seen", n.Name)
 			continue
@@ -79,6 +80,7 @@ func (in *In) surplus(n *fact.Node) []string {
 			out = append(out, ns.Name)
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 
@@ -86,7 +88,7 @@ func (in *In) surplus(n *fact.Node) []string {
 // whether or not it takes part.
 func (in *In) balancerHandle(n *fact.Node, name string) bool {
 	id, ok := strings.CutPrefix(name, "lb_")
-	return ok && (in.networkBegins(n, id))
+	return ok && in.networkBegins(n, id)
 }
 
 func (in *In) networkBegins(n *fact.Node, id string) bool {

@@ -75,8 +75,7 @@ func (in *In) notAttached(n *fact.Node, id fact.NetworkID, list []heard) Finding
 	}
 	f.Message = fmt.Sprintf("containers on %s do not get onto %s: the engine gave up after %s", n.Name, name, attachWithin)
 	for _, other := range []struct{ id, want string }{{"overlay-join-failed", "the network set up"}, {"vxlan-exists", "the network set up"}, {"allocation-failed", "an address allocated"}, {"ipam-exhausted", "an address left"}} {
-		for i := range in.Nodes {
-			m := &in.Nodes[i]
+		for _, m := range in.byName() {
 			if said := in.said(m, other.id); len(said) > 0 && (m == n || in.isManager(m.ID)) {
 				f.Evidence = append(f.Evidence, quoteLog(logOf(m), other.want, said))
 			}

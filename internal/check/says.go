@@ -35,6 +35,16 @@ func (in *In) logged() []*fact.Node {
 	return out
 }
 
+// byName are all nodes that were looked at, sorted.
+func (in *In) byName() []*fact.Node {
+	var out []*fact.Node
+	for i := range in.Nodes {
+		out = append(out, &in.Nodes[i])
+	}
+	slices.SortFunc(out, func(a, b *fact.Node) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
 // said lists what a node said about something, oldest first, as far as it is about
 // now: in the last minutes, or in the time that was asked about.
 func (in *In) said(n *fact.Node, ids ...string) []heard {

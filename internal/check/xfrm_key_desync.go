@@ -41,7 +41,7 @@ func keyDesync(in *In) []Finding {
 				Evidence: []Evidence{quoteLog(logOf(n), "keys renewed without a word", lines)},
 				Confirm:  fmt.Sprintf("on %s: journalctl -u docker --since -24h | grep -E 'key indices|datapath keys'; on every node: grep -E 'InNoStates|ProtoError' /proc/net/xfrm_stat", n.Name),
 				Relief:   fmt.Sprintf("on %s: systemctl restart docker", n.Name)}
-			for _, m := range in.Sighted {
+			for _, m := range in.byName() {
 				f.Evidence = append(f.Evidence, thrownAway(m)...)
 			}
 			if len(f.Evidence) > 1 {
