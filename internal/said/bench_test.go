@@ -18,7 +18,7 @@ var noise = []string{
 	`time="2026-11-23T11:18:45.059723604Z" level=warning msg="Error getting v2 registry: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example on 127.0.0.1:%d: read udp 127.0.0.1:41822->127.0.0.1:53: read: connection refused"`,
 	`time="2026-11-23T11:18:45.159723604Z" level=error msg="fatal task error" error="no command specified" module=node/agent/taskmanager node.id=r39qrfj7pgzjkczm9kbh0ke0f service.id=56b8ybo8qfmakqr0cbl5sea8k task.id=2ilkd0nwuahk5xq%d`,
 	`time="2026-11-23T11:23:31.432120962Z" level=debug msg="(*worker).reconcileVolumes" len(removedVolumes)=0 len(updatedVolumes)=%d module=node/agent node.id=r39qrfj7pgzjkczm9kbh0ke0f`,
-	`time="2026-11-23T11:18:39.289601209Z" level=info msg="initialized VXLAN UDP port to %d " module=node node.id=r39qrfj7pgzjkczm9kbh0ke0f`,
+	`time="2026-11-23T11:18:39.289601209Z" level=info msg="waiting %dms before registering session" module=node/agent node.id=r39qrfj7pgzjkczm9kbh0ke0f`,
 	`time="2026-11-23T11:19:02.512301112Z" level=info msg="ignoring event" container=1dad2f0f5c8b1dad2f0f5c8b1dad2f0f5c8b%d module=libcontainerd namespace=moby topic=/tasks/delete type="*events.TaskDelete"`,
 	`time="2026-11-23T11:19:02.512301112Z" level=info msg="shim disconnected" id=1dad2f0f5c8b1dad2f0f5c8b1dad2f0f5c8b%d namespace=moby`,
 	`time="2026-11-23T11:19:03.000000112Z" level=debug msg="Calling GET /v1.44/containers/json?all=1&limit=%d" spanID=9d0a0ddde traceID=4ac01`,

@@ -164,7 +164,7 @@ var engines = []Pattern{
 var kernel = []Pattern{
 	{
 		ID: "neigh-table-full", From: fact.FromKernel,
-		Literals: []string{"neighbor table overflow", "eighbour table overflow"},
+		Literals: []string{"neighbor table overflow", "eighbour table overflow"}, //nolint:misspell // the kernel's spelling
 		Means:    "the neighbour table is full: new peers get no row",
 		Points:   []string{"neigh-table-overflow"},
 	},

@@ -58,7 +58,7 @@ var overlay = []Pattern{
 	},
 	{
 		ID: "neigh-no-buffer", From: fact.FromEngine,
-		Literals: []string{"could not add neighbor entry", "could not add fdb entry"},
+		Literals: []string{"could not add neighbor entry", "could not add fdb entry"}, //nolint:misspell // the engine's spelling
 		With:     regexp.MustCompile(`no buffer space available`),
 		Means:    "the kernel's neighbour table is full: a peer's row was not written",
 		Points:   []string{"neigh-table-overflow"},
@@ -66,14 +66,14 @@ var overlay = []Pattern{
 	},
 	{
 		ID: "peer-neigh-taken", From: fact.FromEngine,
-		Literals: []string{"Neighbor entry already present"},
+		Literals: []string{"Neighbor entry already present"}, //nolint:misspell // the engine's spelling
 		Means:    "a peer's row lost against one that the kernel had learned, and is missing until the task moves",
 		Points:   []string{"fdb-missing"},
 		Get:      peerRow,
 	},
 	{
 		ID: "peer-add-failed", From: fact.FromEngine,
-		Literals: []string{"eer add operation failed", "could not add fdb entry", "could not add neighbor entry", "overlay: failed to add peer entry"},
+		Literals: []string{"eer add operation failed", "could not add fdb entry", "could not add neighbor entry", "overlay: failed to add peer entry"}, //nolint:misspell // the engine's spelling
 		Means:    "a peer's FDB or neighbour row was not written: frames to it are lost",
 		Points:   []string{"fdb-missing", "overlay-neigh-missing", "peer-not-programmed"},
 		Get:      peerRow,
