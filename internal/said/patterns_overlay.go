@@ -80,7 +80,7 @@ var overlay = []Pattern{
 	},
 	{
 		ID: "peer-delete-failed", From: fact.FromEngine,
-		Literals: []string{"eer delete operation failed", "could not delete fdb entry", "could not delete neighbor", "error deleting neighbor entry",
+		Literals: []string{"eer delete operation failed", "could not delete fdb entry", "could not delete neighbor", "error deleting neighbor entry", //nolint:misspell // the engine's spelling
 			"overlay: failed to delete peer entry"},
 		Means:    "a peer's FDB or neighbour row was not taken away: the engine's books and the kernel differ",
 		Benign:   "where the row was gone already",

@@ -51,7 +51,7 @@ func newScanner(literals []string) *scanner {
 	for i := range s.shift {
 		s.shift[i] = uint8(s.window - block + 1)
 	}
-	// Long literals have no choice of a rare window left to make when they come first.
+	// Short literals have no choice of windows; longer ones take what they left.
 	ordered := slices.Clone(literals)
 	slices.SortStableFunc(ordered, func(a, b string) int { return len(a) - len(b) })
 	for _, l := range ordered {
