@@ -218,4 +218,3 @@ func (f *file) endsBefore(from time.Time, next []*file) bool {
 		return n.sure && n.begun.at.Sub(f.begun.at) > n.begun.slack() && n.begun.at.Before(from.Add(-n.begun.slack()))
 	})
 }
-
