@@ -109,10 +109,10 @@ func TestAgainstJournalctl(t *testing.T) {
 			dir := t.TempDir()
 			all, last := made(uint64(i), 2000)
 			sub := filepath.Join(dir, "fedcba9876543210fedcba9876543210")
-			write(t, filepath.Join(dir, "system@0005.journal~"), mode.env, exportOf(all[:1200]))
-			write(t, filepath.Join(sub, "system@0006.journal"), mode.env, exportOf(all[1100:1700]))
-			write(t, filepath.Join(sub, "system.journal"), mode.env, exportOf(all[1700:]))
-			write(t, filepath.Join(sub, "user-1000.journal"), nil, exportOf(all[1650:1720]))
+			write(t, filepath.Join(dir, "system@0005.journal~"), mode.env, exportOf(all[:apart(all, 1200)]))
+			write(t, filepath.Join(sub, "system@0006.journal"), mode.env, exportOf(all[apart(all, 1100):apart(all, 1700)]))
+			write(t, filepath.Join(sub, "system.journal"), mode.env, exportOf(all[apart(all, 1700):]))
+			write(t, filepath.Join(sub, "user-1000.journal"), nil, exportOf(all[apart(all, 1650):apart(all, 1720)]))
 			r := rand.New(rand.NewPCG(uint64(i), 2))
 			lines := 0
 			for range 15 {
@@ -122,16 +122,27 @@ func TestAgainstJournalctl(t *testing.T) {
 				if r.IntN(3) == 0 {
 					q.Units = []string{"my-engine.service"}
 				}
-				lines += compare(t, dir, q)
+				lines += compare(t, dir, q, all)
 			}
-			lines += compare(t, dir, Query{Engine: true, Kernel: true})
-			lines += compare(t, dir, Query{Engine: true, From: start.Add(time.Duration(last) * time.Microsecond)})
+			lines += compare(t, dir, Query{Engine: true, Kernel: true}, all)
+			lines += compare(t, dir, Query{Engine: true, From: start.Add(time.Duration(last) * time.Microsecond)}, all)
 			t.Logf("%d lines compared", lines)
 		})
 	}
 }
 
-func compare(t *testing.T, dir string, q Query) int {
+// apart is the first entry from i on that does not share its microsecond with the
+// one before: where files begin. Of those that do, journalctl 252 leaves some
+// of the second file out.
+func apart(all []fields, i int) int {
+	for all[i][0] == all[i-1][0] {
+		i++
+	}
+	return i
+}
+
+// compare reads a window of what was written; it returns how many lines that are.
+func compare(t *testing.T, dir string, q Query, all []fields) int {
 	t.Helper()
 	got, s := collect(t, q, dir)
 	if len(s.Damage) > 0 || s.Files != 4 {
@@ -143,6 +154,7 @@ func compare(t *testing.T, dir string, q Query) int {
 		}
 		return 0
 	}
+	same(t, got, wanted(all, q))
 	same(t, got, journalctl(t, dir, q))
 	return len(got)
 }
