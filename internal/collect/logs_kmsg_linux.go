@@ -16,19 +16,23 @@ const maxRecords = 1 << 20
 // kmsg reads the kernel's ring buffer of this host as it is now. Times are by the
 // clock of now, and the kernel's own stamps stand still while a machine sleeps.
 func kmsg(ctx context.Context, each func(at time.Time, text []byte)) error {
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open /dev/kmsg: %w", err)
+	fd, open := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if open == nil {
+		defer unix.Close(fd)
 	}
-	defer unix.Close(fd)
 	var up unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &up); err != nil {
 		return fmt.Errorf("read the time since boot: %w", err)
 	}
 	boot := time.Now().Add(-time.Duration(up.Nano()))
-	return records(ctx, func(b []byte) (int, error) { return unix.Read(fd, b) }, func(since time.Duration, text []byte) {
-		each(boot.Add(since).Round(0), text)
-	})
+	tell := func(since time.Duration, text []byte) { each(boot.Add(since).Round(0), text) }
+	if open == nil {
+		return records(ctx, func(b []byte) (int, error) { return unix.Read(fd, b) }, tell)
+	}
+	if err := ring(ctx, tell); err != nil {
+		return fmt.Errorf("open /dev/kmsg: %w; %w", open, err)
+	}
+	return nil
 }
 
 // records calls read for one record at a time until there is none.
