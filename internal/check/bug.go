@@ -223,36 +223,61 @@ func typed(args []string) string {
 	return strings.Join(args, " ")
 }
 
-// logs are the lines around the trouble, of every node whose logs were read.
+// logs are the lines around the trouble, of every node whose logs were read. Where
+// they are many, what an engine tells for information only is left out.
 func (b *bug) logs() []Listing {
-	var bad []time.Time
-	for _, e := range b.r.Timeline {
-		if e.Telling && (e.Picture == "said" || strings.Contains(e.What, "fail") || strings.Contains(e.What, "reject")) {
-			bad = append(bad, e.At)
-			if e.Until != nil {
-				bad = append(bad, *e.Until)
-			}
-		}
-	}
+	bad := b.troubleAt()
 	var out []Listing
 	for i := range b.s.Nodes {
 		n := &b.s.Nodes[i]
 		if n.Said == nil {
 			continue
 		}
-		l := Listing{Title: "engine and kernel log (times by the clock of the host that asked)", Node: n.Name}
+		var near []fact.LogLine
 		for _, line := range n.Said.Lines {
-			at := line.At.Add(-n.ClockOffset).UTC()
-			if slices.ContainsFunc(bad, func(t time.Time) bool { return t.Sub(at).Abs() <= 20*time.Second }) {
-				l.Lines = append(l.Lines, fmt.Sprintf("%s %s: %s", at.Format("2006-01-02T15:04:05.000Z"), line.From, line.Text))
+			at := line.At.Add(-n.ClockOffset)
+			next, _ := slices.BinarySearchFunc(bad, at.Add(-aroundTrouble), time.Time.Compare)
+			if next < len(bad) && bad[next].Sub(at) <= aroundTrouble {
+				near = append(near, line)
 			}
 		}
-		if len(l.Lines) > mostBugLogs {
-			l.Lines = l.Lines[len(l.Lines)-mostBugLogs:]
+		if len(near) > mostBugLogs/2 {
+			near = slices.DeleteFunc(near, func(l fact.LogLine) bool { return chatter(n, &l) })
+		}
+		l := Listing{Title: "engine and kernel log (times by the clock of the host that asked)", Node: n.Name}
+		for _, line := range near[max(0, len(near)-mostBugLogs):] {
+			l.Lines = append(l.Lines, fmt.Sprintf("%s %s: %s", line.At.Add(-n.ClockOffset).UTC().Format("2006-01-02T15:04:05.000Z"), line.From, line.Text))
 		}
 		if len(l.Lines) > 0 {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// aroundTrouble is how far from trouble a line of a log may be.
+const aroundTrouble = 20 * time.Second
+
+// troubleAt lists when something worth a look at the logs happened, sorted.
+func (b *bug) troubleAt() []time.Time {
+	var bad []time.Time
+	for _, e := range b.r.Timeline {
+		if e.Telling && (e.Picture == "said" || e.Picture == "seen" || strings.Contains(e.What, "fail") || strings.Contains(e.What, "reject")) {
+			bad = append(bad, e.At)
+			if e.Until != nil {
+				bad = append(bad, *e.Until)
+			}
+		}
+	}
+	slices.SortFunc(bad, time.Time.Compare)
+	return bad
+}
+
+// chatter: an engine's line for information or debugging whose meaning is not known.
+func chatter(n *fact.Node, l *fact.LogLine) bool {
+	if l.From != fact.FromEngine || !strings.Contains(l.Text, "level=info") && !strings.Contains(l.Text, "level=debug") {
+		return false
+	}
+	i, known := slices.BinarySearchFunc(n.Said.Statements, l.At, func(st fact.Statement, at time.Time) int { return st.At.Compare(at) })
+	return !known || n.Said.Statements[i].From != l.From
 }

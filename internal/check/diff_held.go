@@ -74,7 +74,7 @@ func (h *space) put(kind fact.Kind, what, value string, t thing) {
 func (h *space) all() {
 	h.links()
 	for _, r := range h.ns.Routes {
-		if r.Table == 254 || r.Table == 0 {
+		if (r.Table == 254 || r.Table == 0) && !r.Dst.Addr().IsLinkLocalUnicast() {
 			h.add(fact.KindRoutes, "route to "+routeTo(&r), strings.TrimSpace(fmt.Sprintf("%s dev %s type %d", viaOf(&r), h.linkLabel(r.Link), r.Type)))
 		}
 	}
@@ -89,6 +89,9 @@ func (h *space) all() {
 		}
 	}
 	for _, s := range h.ns.Sysctls {
+		if strings.HasSuffix(s.Key, "_count") { // a figure, not a setting
+			continue
+		}
 		h.add(fact.KindSysctls, s.Key, s.Value)
 	}
 	for _, s := range h.ns.Sockets {

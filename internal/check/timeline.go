@@ -57,6 +57,8 @@ type moment struct {
 	// of are the objects it is about, in What's place of %s; empty: none.
 	of   []string
 	what string
+	// key is what repetitions have in common; empty: all of the above.
+	key string
 
 	times int
 	until time.Time
@@ -103,8 +105,10 @@ func nearTrouble(list []moment) []moment {
 			bad = append(bad, m.at)
 		}
 	}
+	slices.SortFunc(bad, time.Time.Compare)
 	return slices.DeleteFunc(list, func(m moment) bool {
-		return m.weight == ordinary && !slices.ContainsFunc(bad, func(at time.Time) bool { return at.Sub(m.at).Abs() <= beside })
+		next, _ := slices.BinarySearchFunc(bad, m.at.Add(-beside), time.Time.Compare)
+		return m.weight == ordinary && (next == len(bad) || bad[next].Sub(m.at) > beside)
 	})
 }
 
@@ -116,14 +120,15 @@ func folded(list []moment) []*moment {
 	for i := range list {
 		m := &list[i]
 		m.until, m.times = m.at, 1
-		same := strings.Join([]string{m.picture, m.node, m.what, strings.Join(m.of, " ")}, "|")
+		same := strings.Join([]string{m.picture, m.node, cmp.Or(m.key, m.what+"|"+strings.Join(m.of, " "))}, "|")
 		alike := "several|" + m.picture + "|" + m.what
 		if f := last[same]; f != nil && m.at.Sub(f.until) <= repeats {
 			f.until, f.times = m.at, f.times+1
 			continue
 		}
-		if f := last[alike]; f != nil && len(m.of) > 0 && m.at.Sub(f.until) <= together && f.times == 1 {
+		if f := last[alike]; f != nil && len(m.of) > 0 && m.at.Sub(f.at) <= together && f.until.Sub(f.at) <= together {
 			f.join(m)
+			last[same] = f
 			continue
 		}
 		last[same] = m
@@ -164,8 +169,12 @@ func mostOf(list []*moment, most int) []*moment {
 
 func (m *moment) event() Event {
 	e := Event{At: m.at.UTC(), Node: m.node, What: m.what, Picture: m.picture}
+	if len(m.of) == 1 && m.of[0] == m.node {
+		e.What = strings.TrimPrefix(m.what, "%s: ")
+	}
 	if len(m.of) > 0 {
-		e.What = strings.Replace(m.what, "%s", listed(m.of), 1)
+		slices.Sort(m.of)
+		e.What = strings.Replace(e.What, "%s", listed(m.of), 1)
 	}
 	if m.until.After(m.at) {
 		e.Until = when(m.until)

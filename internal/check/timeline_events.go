@@ -119,23 +119,24 @@ func (j *judge) started() []moment {
 // spoken is what logs say, but for the figures that come every five minutes.
 func (j *judge) spoken() []moment {
 	var out []moment
-	for i := range j.s.Nodes {
-		n := &j.s.Nodes[i]
-		if n.Said == nil {
-			continue
+	in := &In{Snapshot: j.s, Scope: j.sc}
+	j.statements(func(n *fact.Node, st *fact.Statement) {
+		if st.Stats != nil && st.Benign {
+			return
 		}
-		for k := range n.Said.Statements {
-			st := &n.Said.Statements[k]
-			if st.Stats != nil && st.Benign {
-				continue
-			}
-			m := moment{at: j.here(n.Name, st.At), node: n.Name, picture: "said", weight: badly, what: string(st.From) + " says: " + fact.OneLine(st.Text)}
-			if st.Benign {
-				m.weight = ordinary
-			}
-			out = append(out, m)
+		m := moment{at: j.here(n.Name, st.At), node: n.Name, picture: "said", weight: badly, of: []string{n.Name},
+			what: "%s: " + string(st.From) + " says: " + plainly(fact.OneLine(st.Text))}
+		if st.Benign {
+			m.weight = ordinary
 		}
-	}
+		if st.Peer != "" || st.Addr.IsValid() {
+			m.key = strings.Join([]string{st.ID, st.Peer, st.Addr.String(), st.Network}, "|")
+			if who := in.NodeName(in.nodeSaid(&heard{n, m.at, *st})); who != "" && !strings.Contains(m.what, who) {
+				m.what += " (" + plainly(who) + ")"
+			}
+		}
+		out = append(out, m)
+	})
 	return out
 }
 

@@ -98,7 +98,7 @@ func bare(t *testing.T, doc string) (text string, open int) {
 }
 
 var (
-	ourTags  = regexp.MustCompile(`^<details><summary>[A-Za-z0-9 ,:'()]*(<code>[^<>]*</code>[A-Za-z0-9 :]*)*</summary>$|^</details>$|^<!-- [^<>]*[^-<>] -->$`)
+	ourTags  = regexp.MustCompile(`^<details><summary>[A-Za-z0-9 ,:'()]*(<code>[^<>]*</code>[A-Za-z0-9 :]*)*</summary>$|^</details>$|^<!-- [^<>]* -->$`)
 	ourMarks = regexp.MustCompile(`^### |^\*\*What cures it\*\*$|^- |^[123]\. `)
 	links    = regexp.MustCompile("[@#<>\\[\\]*_~\\\\&|$`!]|(?i)www\\.|://|\\bgh-[0-9]|[0-9a-f]{7}|:[a-z]+:")
 )

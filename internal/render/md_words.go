@@ -160,12 +160,13 @@ func prose(s string) string {
 			out = append(out, w)
 			continue
 		}
-		// A full stop behind a name is ours.
+		// A full stop behind a name is ours, and a bracket around it.
 		name := strings.TrimRight(w, ".,:;)")
-		if name == "" || strings.Contains(name, "`") {
-			name = w
+		open := len(name) - len(strings.TrimLeft(name, "("))
+		if name = name[open:]; name == "" || strings.Contains(name, "`") {
+			name, open = w, 0
 		}
-		out = append(out, span(name)+w[len(name):])
+		out = append(out, w[:open]+span(name)+w[open+len(name):])
 	}
 	return strings.Join(out, " ")
 }
