@@ -82,9 +82,9 @@ func TestHostile(t *testing.T) {
 		several[i] = append(line, [2]string{"MESSAGE", fmt.Sprint(i)})
 	}
 	for name, c := range map[string]struct {
-		b      []byte
-		break_ func(b []byte)
-		lines  int
+		b     []byte
+		harm  func(b []byte)
+		lines int
 	}{
 		"zstd bomb":         {bomb(flagZstd, 20<<20), nil, 0},
 		"lz4 bomb":          {bomb(flagLZ4, 6<<20), nil, 0},
@@ -99,8 +99,8 @@ func TestHostile(t *testing.T) {
 		"header of no size": {small(t, 0, several), func(b []byte) { le.PutUint64(b[88:], 8) }, 0},
 		"another version":   {small(t, 0, several), func(b []byte) { b[12] = 0x80 }, 0},
 	} {
-		if c.break_ != nil {
-			c.break_(c.b)
+		if c.harm != nil {
+			c.harm(c.b)
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
