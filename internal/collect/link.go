@@ -42,7 +42,7 @@ func linkOf(row netlink.Link) fact.Link {
 		Master:  a.MasterIndex,
 
 		State:    a.OperState.String(),
-		Promisc:  a.Promisc != 0,
+		Promisc:  a.RawFlags&unix.IFF_PROMISC != 0,
 		QueueLen: max(a.TxQLen, 0),
 	}
 	switch row := row.(type) {
