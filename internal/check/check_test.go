@@ -13,6 +13,14 @@ import (
 // run judges a snapshot with every check.
 func run(t *testing.T, s *fact.Snapshot) *check.Report {
 	t.Helper()
+	r := runOnly(t, s)
+	redacted(t, s, r)
+	return r
+}
+
+// runOnly is run for a snapshot whose facts were seen by run already.
+func runOnly(t *testing.T, s *fact.Snapshot) *check.Report {
+	t.Helper()
 	r, err := check.Run(s, check.All(), time.Second)
 	if err != nil {
 		t.Fatalf("run: %v", err)

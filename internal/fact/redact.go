@@ -108,7 +108,7 @@ func (r *redactor) word(v reflect.Value, field string) string {
 	case t != reflect.TypeFor[string]():
 		return s // our own words: outcomes, roles, kinds
 	}
-	switch how := fields[field]; how {
+	switch fields[field] {
 	case kept:
 		return s
 	case asID:
@@ -123,6 +123,9 @@ func (r *redactor) word(v reflect.Value, field string) string {
 	}
 	if alias := r.names.exact(s); alias != "" {
 		return r.note(s, alias)
+	}
+	if known, _ := r.isKnown(s); known && fields[field] == shortNetwork {
+		return r.id(s)
 	}
 	return r.text(s, inName)
 }

@@ -254,6 +254,10 @@ func (r *redactor) learnComposed(v reflect.Value, field string) {
 		if len(left(s)) > 0 {
 			r.names.add(strings.TrimPrefix(strings.TrimPrefix(s, "lb-"), "container:"), "name")
 		}
+	case shortNetwork:
+		if known, _ := r.isKnown(s); !known && len(left(s)) > 0 {
+			r.names.add(s, "network")
+		}
 	case ofDNS:
 		for _, w := range left(s) {
 			r.names.add(w, "dns")

@@ -46,6 +46,8 @@ const (
 	ofDNS
 	ofPath
 	ofConstraint
+	// shortNetwork is the name of a network, its ID, or the beginning of that.
+	shortNetwork
 )
 
 // fields are the strings that are no sentences. A test knows those that are.
@@ -163,7 +165,7 @@ var fields = map[string]place{
 	"LogSource.Kind":                kept,
 	"Statement.ID":                  kept,
 	"Statement.Peer":                ofPeer,
-	"Statement.Network":             asID,
+	"Statement.Network":             shortNetwork,
 }
 
 // isID tells the identifiers among the string types; the others are words of ours.
