@@ -72,6 +72,9 @@ func runNode(specFile string) error {
 	if err := startJournal(s.Name); err != nil {
 		return err
 	}
+	if err := hideRing(); err != nil {
+		return err
+	}
 	if _, err := startEngine(); err != nil {
 		return err
 	}

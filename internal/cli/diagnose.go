@@ -184,7 +184,7 @@ func (c *command) look(ctx context.Context, q fact.Question, f *diagnoseFlags, s
 	defer p.clear()
 	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
 		Home: c.env.Home, Hostname: c.env.Hostname, Timeout: f.timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env),
-		AllNodes: f.logs.allNodes, Logs: f.logs.places, Keep: keep}, p.say)
+		AllNodes: f.logs.allNodes, Logs: logPlaces{engine: f.logs.places.engine, ring: true}, Keep: keep}, p.say)
 }
 
 // notKnown adds what a name with a dot may have meant.
