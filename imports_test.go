@@ -22,6 +22,8 @@ var arrows = map[string][]string{
 	"internal/said": {"internal/fact"},
 	// One snapshot with its evidence, as a file.
 	"internal/casefile":        {"internal/fact"},
+	// Cases that the lab recorded, for tests.
+	"internal/corpus":          {},
 	"internal/collect/journal": {},
 	"internal/collect/textlog": {},
 	// Decoders of the kernel's answers, each with its fuzz target.

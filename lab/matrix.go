@@ -322,7 +322,7 @@ func (m *matrix) judgeHealthy(ctx context.Context, w Want, moving bool) (why, ev
 	if err != nil {
 		return err.Error(), evidence
 	}
-	sure := got.Verdict == "ok" || moving && len(got.Gaps) == 0
+	sure := got.Verdict == "ok" || moving && !got.blinded()
 	if why = got.sick(); why == "" && m.way.everywhere() && !sure {
 		why = "of a healthy lab it says " + string(got.Verdict)
 	}

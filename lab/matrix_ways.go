@@ -82,13 +82,16 @@ func (m *matrix) ask(ctx context.Context, w Want) (report, string, error) {
 	if m.way.everywhere() {
 		w.On = asker
 	}
-	if m.way != WithAgents {
-		return m.lab.diagnose(ctx, m.command(), w)
+	var before map[string][]string
+	if m.way == WithAgents {
+		before = m.lab.holds(ctx)
 	}
-	before := m.lab.holds(ctx)
 	got, evidence, err := m.lab.diagnose(ctx, m.command(), w)
-	if err == nil {
+	if err == nil && m.way == WithAgents {
 		err = m.lab.expectHeld(ctx, before)
+	}
+	if busy() && !w.starves() {
+		got.starved()
 	}
 	return got, evidence, err
 }

@@ -44,14 +44,17 @@ func (m *matrix) record(ctx context.Context, id string, w Want) (why, evidence s
 	}
 	got, evidence, err := m.collect(ctx, w)
 	if err == nil {
+		exit, wanted := got.exit(), append([]Cause{}, w.Causes...)
+		if busy() && !w.starves() && len(w.Causes) > 0 { // of a situation nothing but silence is kept
+			wanted = append(wanted, got.starved()...)
+		}
 		if why = got.sick(); len(w.Causes) > 0 {
 			why = got.missed(w.Causes)
 		}
 		if why != "" {
 			return "its case: " + why, evidence
 		}
-		err = m.keep(id, Expected{Fault: id, Engine: m.engine, Way: m.way, On: w.On, Args: append([]string{}, w.args()...),
-			Causes: append([]Cause{}, w.Causes...), Exit: got.exit()})
+		err = m.keep(id, Expected{Fault: id, Engine: m.engine, Way: m.way, On: w.On, Args: append([]string{}, w.args()...), Causes: wanted, Exit: exit})
 	}
 	if err != nil {
 		return "its case: " + err.Error(), evidence

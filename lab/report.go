@@ -112,6 +112,16 @@ func (r report) unseen() []string {
 	return out
 }
 
+// blinded tells that something else than logs could not be seen: a log that is younger than a question hides nothing.
+func (r report) blinded() bool {
+	for _, g := range r.Gaps {
+		if g.What != "logs" {
+			return true
+		}
+	}
+	return false
+}
+
 // blind tells which nodes should have been seen and were not, or nothing.
 func (r report) blind(may []string) string {
 	for _, g := range r.Gaps {

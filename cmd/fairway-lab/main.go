@@ -41,7 +41,7 @@ func root() *cobra.Command {
 	}
 	c.PersistentFlags().StringVar(&name, "name", "lab", "which lab; several can run side by side")
 	c.AddCommand(up(&name), down(&name), forwarded(&name, status(&name)), execute(&name), inside(&name),
-		forwarded(&name, breakFault(&name)), forwarded(&name, heal(&name)), faults(), matrix(&name), benchmark(&name), measure())
+		forwarded(&name, breakFault(&name)), forwarded(&name, heal(&name)), faults(), matrix(&name), corpus(), benchmark(&name), measure())
 	return c
 }
 
