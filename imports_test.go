@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	// What the engines' and kernels' log lines mean.
 	"internal/said": {"internal/fact"},
 	// One snapshot with its evidence, as a file.
-	"internal/casefile":        {"internal/fact"},
+	"internal/casefile": {"internal/fact"},
 	// Cases that the lab recorded, for tests.
 	"internal/corpus":          {},
 	"internal/collect/journal": {},
