@@ -223,6 +223,8 @@ type Gap struct {
 	Reason string `json:"reason"`
 	// Do says what the operator can do about it.
 	Do string `json:"do,omitempty"`
+	// Aside: it hides nothing that was asked for; no verdict waits for it.
+	Aside bool `json:"aside,omitempty"`
 }
 
 // Work is what the diagnosis asked of the network, and how often it looked.

@@ -81,7 +81,7 @@ func (j *judge) gaps() []Gap {
 		if g.NetNS != "" {
 			what = fmt.Sprintf("%s in %s", what, g.NetNS)
 		}
-		out = append(out, Gap{Node: g.Node, What: what, Reason: g.Reason, Do: g.Do})
+		out = append(out, Gap{Node: g.Node, What: what, Reason: g.Reason, Do: g.Do, Aside: g.Class == fact.ClassAside})
 	}
 	out = append(out, j.unmade()...)
 	slices.SortStableFunc(out, func(a, b Gap) int { return strings.Compare(a.Node, b.Node) })

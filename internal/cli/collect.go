@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func (c *command) runCollect(ctx context.Context, args []string, f diagnoseFlags
 	case err != nil:
 		return toolError{err}
 	}
-	if len(r.Gaps) > 0 {
+	if slices.ContainsFunc(r.Gaps, hides) {
 		c.code = check.ExitUnknown
 	}
 	return write("what is in the case", c.inventory(s, r, f.save))
@@ -96,19 +97,30 @@ func (c *command) inventory(s *fact.Snapshot, r *check.Report, path string) erro
 		line("  %-9s %s", render.Clean(s.Nodes[i].Name), contents(&s.Nodes[i]))
 	}
 	line("  seen      %d connections, %d look-ups, %d packet-size ladders", r.Work.Connections, r.Work.Lookups, r.Work.Echoes)
-	if len(r.Gaps) == 0 {
+	tell := func(head string, which func(check.Gap) bool) {
+		for _, g := range r.Gaps {
+			if !which(g) {
+				continue
+			}
+			if head != "" {
+				line("%s", head)
+				head = ""
+			}
+			line("  %-9s %s: %s", render.Clean(cmp.Or(g.Node, "Swarm")), g.What, render.Clean(g.Reason))
+		}
+	}
+	if !slices.ContainsFunc(r.Gaps, hides) {
 		line("Nothing is missing.")
-	} else {
-		line("Missing:")
 	}
-	for _, g := range r.Gaps {
-		where := cmp.Or(g.Node, "Swarm")
-		line("  %-9s %s: %s", render.Clean(where), g.What, render.Clean(g.Reason))
-	}
+	tell("Missing:", hides)
+	tell("Good to know:", func(g check.Gap) bool { return !hides(g) })
 	line("`fairway diagnose --case %s` asks it.", fact.Quoted(path))
 	_, err := fmt.Fprint(c.env.Stdout, b.String())
 	return err
 }
+
+// hides: it hides something that was asked for.
+func hides(g check.Gap) bool { return !g.Aside }
 
 // contents says in one clause what a case has of a node.
 func contents(n *fact.Node) string {

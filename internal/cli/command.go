@@ -161,7 +161,7 @@ func (c *command) root() *cobra.Command {
 		return err
 	})
 	c.engine.add(root.PersistentFlags())
-	root.AddCommand(c.diagnose(), c.check(), c.collect(), c.demo(), c.explain(), c.agent(), c.deploy(), c.remove(), c.image(), c.serveImage(), c.keepImage(), c.version(), c.metadata())
+	root.AddCommand(c.diagnose(), c.check(), c.collect(), c.diff(), c.demo(), c.explain(), c.agent(), c.deploy(), c.remove(), c.image(), c.serveImage(), c.keepImage(), c.version(), c.metadata())
 	if c.env.Plugin {
 		asPlugin(root)
 	}

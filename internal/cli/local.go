@@ -22,7 +22,7 @@ type local struct {
 	logs     logPlaces
 	// trusted: this process runs where the engine does, whatever its socket says.
 	trusted bool
-	now      func() time.Time
+	now     func() time.Time
 
 	mu sync.Mutex
 	// last is what the engine believed when it was asked last.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,6 +98,9 @@ func names(dir string, left *int) ([]os.DirEntry, error) {
 	}
 	defer d.Close()
 	all, err := d.ReadDir(*left + 1)
+	if errors.Is(err, io.EOF) {
+		err = nil // that is how an empty folder is told
+	}
 	if len(all) > *left {
 		all = all[:*left]
 		err = fmt.Errorf("list %s: more than %d names, the rest is left out", dir, maxNames)
