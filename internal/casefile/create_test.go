@@ -2,6 +2,7 @@ package casefile_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,5 +85,25 @@ func TestPartIsNotWrittenThroughALink(t *testing.T) {
 	must(t, w.Close())
 	if got, _ := os.ReadFile(victim); string(got) != "mine" {
 		t.Error("the link's target was overwritten")
+	}
+}
+
+// fullDisk takes so many bytes.
+type fullDisk struct{ left int }
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	if d.left -= len(b); d.left < 0 {
+		return 0, errors.New("no space left on device")
+	}
+	return len(b), nil
+}
+
+func TestADiskThatIsFull(t *testing.T) {
+	s := twoLooks()
+	size := len(written(t, s))
+	for left := 0; left < size; left += 1 + size/10 {
+		if err := casefile.Write(&fullDisk{left}, "1.0", s); err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("%d bytes: error %v", left, err)
+		}
 	}
 }
