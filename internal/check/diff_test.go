@@ -220,3 +220,20 @@ func TestDiffOfEachPicture(t *testing.T) {
 		t.Errorf("what is benign is told:\n%s", got)
 	}
 }
+
+// TestNothingPanicsOnNonsense: a case may hold anything that its types allow.
+func TestNothingPanicsOnNonsense(t *testing.T) {
+	for seed := range uint64(150) {
+		a, b := facttest.Mesh(), facttest.Healthy()
+		facttest.Mangle(a, seed)
+		facttest.Mangle(b, seed+1000)
+		for _, s := range []*fact.Snapshot{a, b} {
+			if r, err := check.Run(s, nil, 0); err == nil {
+				check.BugReport(s, r)
+			}
+		}
+		if d, err := check.Compare(a, b, nil); err == nil && d.Changes == nil {
+			t.Errorf("seed %d: no list", seed)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +73,30 @@ func (j *judge) figures() []Figures {
 	slices.SortFunc(out, func(a, b Figures) int {
 		return cmp.Or(strings.Compare(a.Network, b.Network), strings.Compare(a.Node, b.Node))
 	})
+	note(out)
 	return out
+}
+
+// note marks the networks whose figures are worth a look: a node that is not
+// well, or has messages waiting, or counts other peers or entries than the
+// others, or than before.
+func note(list []Figures) {
+	odd, usual := map[string]bool{}, map[string]Point{}
+	for i := range list {
+		f := &list[i]
+		for _, p := range f.Points {
+			first, known := usual[f.Network]
+			if !known {
+				usual[f.Network], first = p, p
+			}
+			if p.HealthScore > 0 || p.Queue > 0 || p.Peers != first.Peers || p.Entries != first.Entries {
+				odd[f.Network] = true
+			}
+		}
+	}
+	for i := range list {
+		list[i].Notable = odd[list[i].Network]
+	}
 }
 
 func (f *Figures) add(at time.Time, st *fact.GossipStats) {
@@ -127,13 +151,13 @@ func (j *judge) networkSaid(n *fact.Node, id string) string {
 // nothing bad was said are left out.
 func (j *judge) flapping() []Flapping {
 	var out []Flapping
-	in := &In{Snapshot: j.s, Scope: j.sc}
+	peerOf := j.peersSaid()
 	j.statements(func(n *fact.Node, st *fact.Statement) {
 		what := gossipWord(st.ID)
 		if st.Peer == "" || what == "" {
 			return
 		}
-		peer := in.peerSaid(&heard{n, st.At, *st})
+		peer := cmp.Or(peerOf(n, st), st.Peer)
 		at := j.here(n.Name, st.At).UTC()
 		i := slices.IndexFunc(out, func(f Flapping) bool { return f.Node == n.Name && f.Peer == peer })
 		if i < 0 {
@@ -153,13 +177,26 @@ func (j *judge) flapping() []Flapping {
 	return slices.DeleteFunc(out, func(f Flapping) bool { return f.Suspected+f.Lost == 0 })
 }
 
-// peerSaid is the host name of the peer that a statement names, else the name that
-// gossip gave it.
-func (in *In) peerSaid(s *heard) string {
-	if id := in.nodeSaid(s); id != "" {
-		return in.NodeName(id)
+// peersSaid finds the host name of the node that a statement names, empty where
+// nobody knows it; each name is looked up once.
+func (j *judge) peersSaid() func(*fact.Node, *fact.Statement) string {
+	in := &In{Snapshot: j.s, Scope: j.sc}
+	type named struct {
+		peer string
+		addr netip.Addr
 	}
-	return s.Peer
+	known := map[named]string{}
+	return func(n *fact.Node, st *fact.Statement) string {
+		k := named{st.Peer, st.Addr}
+		name, ok := known[k]
+		if !ok {
+			if id := in.nodeSaid(&heard{n, st.At, *st}); id != "" {
+				name = in.NodeName(id)
+			}
+			known[k] = name
+		}
+		return name
+	}
 }
 
 // gossipWord is what a statement says of a peer; empty: nothing of the kind.

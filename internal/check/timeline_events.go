@@ -119,7 +119,7 @@ func (j *judge) started() []moment {
 // spoken is what logs say, but for the figures that come every five minutes.
 func (j *judge) spoken() []moment {
 	var out []moment
-	in := &In{Snapshot: j.s, Scope: j.sc}
+	peerOf := j.peersSaid()
 	j.statements(func(n *fact.Node, st *fact.Statement) {
 		if st.Stats != nil && st.Benign {
 			return
@@ -131,7 +131,7 @@ func (j *judge) spoken() []moment {
 		}
 		if st.Peer != "" || st.Addr.IsValid() {
 			m.key = strings.Join([]string{st.ID, st.Peer, st.Addr.String(), st.Network}, "|")
-			if who := in.NodeName(in.nodeSaid(&heard{n, m.at, *st})); who != "" && !strings.Contains(m.what, who) {
+			if who := peerOf(n, st); who != "" && !strings.Contains(m.what, who) {
 				m.what += " (" + plainly(who) + ")"
 			}
 		}

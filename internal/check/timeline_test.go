@@ -164,10 +164,23 @@ func TestGossipFiguresAndFlapping(t *testing.T) {
 		fact.Statement{At: clock("09:58:30"), ID: "gossip-suspect", Peer: "n3-0123456789ab", Text: "a"},
 		fact.Statement{At: clock("09:58:10"), ID: "gossip-suspect", Peer: "far", Addr: netip.MustParseAddr("10.77.0.99"), Text: "b"})
 	r := ran(t, s)
-	if len(r.Figures) < 1 || r.Figures[0].Network != "app" || r.Figures[0].Lines != 3 || len(r.Figures[0].Points) != 2 || r.Figures[0].Points[1].Peers != 1 {
+	if len(r.Figures) < 1 || r.Figures[0].Network != "app" || r.Figures[0].Lines != 3 || len(r.Figures[0].Points) != 2 || r.Figures[0].Points[1].Peers != 1 || !r.Figures[0].Notable {
 		t.Errorf("figures %+v", r.Figures)
 	}
 	if len(r.Flapping) != 2 || r.Flapping[0].Peer != "n3" || r.Flapping[0].Suspected != 2 || r.Flapping[0].Last.Sub(r.Flapping[0].First) != 30*time.Second {
 		t.Errorf("flapping %+v", r.Flapping)
+	}
+}
+
+// BenchmarkTimeline is a node whose log never stops complaining.
+func BenchmarkTimeline(b *testing.B) {
+	s := facttest.Healthy()
+	for i := range 50000 {
+		speaks(s, 1, fact.Statement{At: clock("09:50:00").Add(time.Duration(i) * 10 * time.Millisecond), ID: "gossip-suspect", Peer: fmt.Sprintf("%012x", i%500), Text: fmt.Sprint("Suspect ", i)})
+	}
+	for b.Loop() {
+		if _, err := check.Run(s, nil, 0); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -74,6 +74,9 @@ func (t *text) gossip() {
 			f.First.UTC().Format("15:04:05"), f.Last.UTC().Format("15:04:05")})
 	}
 	t.some(rows, []string{"NODE", "PEER", "SUSPECTED", "LOST", "BACK", "FIRST", "LAST"})
+	if notable && len(rows) > 0 {
+		t.blank()
+	}
 	rows = nil
 	for i := range t.r.Figures {
 		f := &t.r.Figures[i]
