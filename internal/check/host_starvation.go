@@ -20,7 +20,7 @@ var HostStarvation = &Check{
 		Relief: "Take load off: drain the node, or scale down what fills it.",
 		Fix:    "Limit services (`--limit-cpu`, `--limit-memory`, `--reserve-…`), so that they leave room; give dockerd weight and memory of its own (CPUWeight=, MemoryLow= of docker.service) and no limit; a faster disk below /var/lib/docker; more for the virtual machine.",
 	},
-	Needs:   []fact.Kind{fact.KindSwarm, fact.KindCounters, fact.KindLogs},
+	Needs:   []fact.Kind{fact.KindSwarm, fact.KindCounters, fact.KindLogs, fact.KindDNS},
 	Because: []string{"gossip-7946-blocked", "gossip-udp-blocked", "underlay-peer-unreachable", "duplicate-node-identity", "conntrack-full", "neigh-table-overflow", "manager-path-2377-blocked"},
 	Run:     hostStarvation,
 }
@@ -44,8 +44,10 @@ func hostStarvation(in *In) []Finding {
 			continue
 		}
 		signs, sure := in.strained(n)
-		shown := in.tooLate(n)
-		if len(signs) == 0 || len(shown) == 0 || !sure && len(shown) < 2 {
+		shown, now := in.tooLate(n)
+		// A busy machine is none's fault by itself, and what was logged may be of another
+		// time: pressure alone needs somebody who waits for the engine now.
+		if len(signs) == 0 || len(shown) == 0 || !sure && !now {
 			continue
 		}
 		f := Finding{Certainty: Hint, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID}, Recurring: true, Impact: ImpactNode(n.Name),
@@ -90,9 +92,9 @@ func (in *In) strained(n *fact.Node) (signs []Evidence, sure bool) {
 	return signs, sure
 }
 
-// tooLate is what shows that others, or the node itself, found it slow.
-func (in *In) tooLate(n *fact.Node) []Evidence {
-	var out []Evidence
+// tooLate is what shows that others, or the node itself, found it slow; now: while
+// we looked.
+func (in *In) tooLate(n *fact.Node) (out []Evidence, now bool) {
 	for _, k := range []struct{ id, want string }{{"gossip-refuting", "nobody suspects it"}, {"gossip-health", "healthscore:0"}, {"swarm-heartbeat-failed", "heartbeats answered"}, {"gossip-overload", "messages handled as they come"}} {
 		if lines := in.said(n, k.id); len(lines) > 0 {
 			out = append(out, quoteLog(logOf(n), k.want, lines))
@@ -113,5 +115,5 @@ func (in *In) tooLate(n *fact.Node) []Evidence {
 	if slow > 0 {
 		out = append(out, Evidence{n.Name + ": names asked in containers", "answers within the limit", fmt.Sprintf("%d without", slow)})
 	}
-	return out
+	return out, slow > 0
 }
