@@ -6,8 +6,17 @@ import (
 	"slices"
 )
 
-// starvation is the cause that is true of every lab on a machine that has more to do than it can.
-const starvation = "host-starvation"
+// ambient are causes that are true of labs here and of no fault: none has a name server outside, and a machine with more to
+// do than it can starves all of them. What is wanted is not among them.
+func ambient(w Want) []string {
+	ids := []string{"dns-upstream-unreachable"}
+	if busy() {
+		ids = append(ids, "host-starvation")
+	}
+	return slices.DeleteFunc(ids, func(id string) bool {
+		return slices.ContainsFunc(w.Causes, func(c Cause) bool { return c.ID == id })
+	})
+}
 
 // busy tells whether this machine keeps its processes waiting (Linux 4.20 and later tell how much).
 func busy() bool {
@@ -20,31 +29,20 @@ func busy() bool {
 	return err == nil && max(short, long) > 40
 }
 
-// starved takes what is true of the machine, and of no fault, out of a report, and returns it.
-func (r *report) starved() []Cause {
+// without takes causes out of a report, and returns them.
+func (r *report) without(ids []string) []Cause {
 	var out []Cause
-	for _, c := range r.causes() {
-		if c.ID == starvation {
-			out = append(out, c)
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
 	kept := r.Causes[:0:0]
-	for _, c := range r.Causes {
-		if c.ID != starvation {
-			kept = append(kept, c)
+	for i, c := range r.causes() {
+		if slices.Contains(ids, c.ID) {
+			out = append(out, c)
+		} else {
+			kept = append(kept, r.Causes[i])
 		}
 	}
 	r.Causes = kept
-	if r.Verdict == "unknown" && len(kept) == 0 && !r.blinded() { // it is a hint, and was all that kept from being sure
+	if len(out) > 0 && r.Verdict == "unknown" && len(kept) == 0 && !r.blinded() { // they are hints, and were all that kept from being sure
 		r.Verdict = "ok"
 	}
 	return out
-}
-
-// starves: the fault itself keeps engines waiting.
-func (w Want) starves() bool {
-	return slices.ContainsFunc(w.Causes, func(c Cause) bool { return c.ID == starvation })
 }

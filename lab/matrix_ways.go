@@ -90,9 +90,7 @@ func (m *matrix) ask(ctx context.Context, w Want) (report, string, error) {
 	if err == nil && m.way == WithAgents {
 		err = m.lab.expectHeld(ctx, before)
 	}
-	if busy() && !w.starves() {
-		got.starved()
-	}
+	got.without(ambient(w))
 	return got, evidence, err
 }
 

@@ -45,8 +45,8 @@ func (m *matrix) record(ctx context.Context, id string, w Want) (why, evidence s
 	got, evidence, err := m.collect(ctx, w)
 	if err == nil {
 		exit, wanted := got.exit(), append([]Cause{}, w.Causes...)
-		if busy() && !w.starves() && len(w.Causes) > 0 { // of a situation nothing but silence is kept
-			wanted = append(wanted, got.starved()...)
+		if len(w.Causes) > 0 { // of a situation nothing but silence is kept
+			wanted = append(wanted, got.without(ambient(w))...)
 		}
 		if why = got.sick(); len(w.Causes) > 0 {
 			why = got.missed(w.Causes)

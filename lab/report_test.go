@@ -57,18 +57,18 @@ func TestReportSick(t *testing.T) {
 	}
 }
 
-func TestReportStarved(t *testing.T) {
+func TestReportWithout(t *testing.T) {
 	busy := `{"id":"host-starvation","node":"n1"}`
 	r := read(t, `{"verdict":"unknown","causes":[`+busy+`]}`)
-	if got := r.starved(); len(got) != 1 || got[0].Node != "n1" || r.Verdict != "ok" || r.sick() != "" {
+	if got := r.without([]string{"host-starvation"}); len(got) != 1 || got[0].Node != "n1" || r.Verdict != "ok" || r.sick() != "" {
 		t.Errorf("%+v, %+v", got, r)
 	}
 	r = read(t, `{"verdict":"failed","causes":[{"id":"x"},`+busy+`]}`)
-	if got := r.starved(); len(got) != 1 || r.missed([]Cause{{ID: "x"}}) != "" {
+	if got := r.without([]string{"host-starvation"}); len(got) != 1 || r.missed([]Cause{{ID: "x"}}) != "" {
 		t.Errorf("%+v, %+v", got, r)
 	}
 	r = read(t, `{"verdict":"unknown","causes":[`+busy+`],"gaps":[{"node":"n1","what":"node"}]}`)
-	if r.starved(); r.Verdict != "unknown" {
+	if r.without([]string{"host-starvation"}); r.Verdict != "unknown" {
 		t.Error("a node that was not seen is forgotten")
 	}
 }
