@@ -66,43 +66,44 @@ func (b *bug) info() []Listing {
 	}
 	var out []Listing
 	for _, n := range list {
-		e := n.Engine
-		if e == nil {
-			continue
+		if n.Engine != nil {
+			out = append(out, b.infoOf(n))
 		}
-		l := Listing{Title: "docker info, what matters here", Node: n.Name}
-		add := func(key, format string, args ...any) {
-			if value := fmt.Sprintf(format, args...); value != "" {
-				l.Lines = append(l.Lines, key+": "+value)
-			}
-		}
-		add("Server Version", "%s", e.Version)
-		add("Kernel Version", "%s", cmp.Or(e.KernelVersion, kernelRelease(n)))
-		add("OSType", "%s", e.OS)
-		add("Architecture", "%s", e.Arch)
-		add("Name", "%s", e.Name)
-		add("Docker Root Dir", "%s", e.RootDir)
-		add("Live Restore Enabled", "%t", e.LiveRestore)
-		add("Rootless", "%t", e.Rootless)
-		add("Writes iptables rules", "%s", cmp.Or(e.WritesRules, "not known"))
-		add("Containers running", "%d", len(e.Containers))
-		add("Swarm", "%s", e.Swarm.State)
-		add("  NodeID", "%s", e.Swarm.NodeID)
-		add("  Is Manager", "%t", e.Swarm.Manager)
-		add("  Node Address", "%s", e.Swarm.NodeAddr)
-		if b.s.Wanted != nil {
-			add("  Data Path Port", "%d", b.s.Wanted.DataPathPort)
-			add("  Nodes", "%d", len(b.s.Wanted.Nodes))
-		}
-		if e.Swarm.Error != "" {
-			add("  Error", "%s", e.Swarm.Error)
-		}
-		if n.Kernel != nil && n.Kernel.Vendor != "" {
-			add("Machine", "%s", n.Kernel.Vendor)
-		}
-		out = append(out, l)
 	}
 	return out
+}
+
+func (b *bug) infoOf(n *fact.Node) Listing {
+	e := n.Engine
+	l := Listing{Title: "docker info, what matters here", Node: n.Name}
+	add := func(key, format string, args ...any) {
+		if value := fmt.Sprintf(format, args...); value != "" {
+			l.Lines = append(l.Lines, key+": "+value)
+		}
+	}
+	add("Server Version", "%s", e.Version)
+	add("Kernel Version", "%s", cmp.Or(e.KernelVersion, kernelRelease(n)))
+	add("OSType", "%s", e.OS)
+	add("Architecture", "%s", e.Arch)
+	add("Name", "%s", e.Name)
+	add("Docker Root Dir", "%s", e.RootDir)
+	add("Live Restore Enabled", "%t", e.LiveRestore)
+	add("Rootless", "%t", e.Rootless)
+	add("Writes iptables rules", "%s", cmp.Or(e.WritesRules, "not known"))
+	add("Containers running", "%d", len(e.Containers))
+	add("Swarm", "%s", e.Swarm.State)
+	add("  NodeID", "%s", e.Swarm.NodeID)
+	add("  Is Manager", "%t", e.Swarm.Manager)
+	add("  Node Address", "%s", e.Swarm.NodeAddr)
+	add("  Error", "%s", e.Swarm.Error)
+	if b.s.Wanted != nil {
+		add("  Data Path Port", "%d", b.s.Wanted.DataPathPort)
+		add("  Nodes", "%d", len(b.s.Wanted.Nodes))
+	}
+	if n.Kernel != nil {
+		add("Machine", "%s", n.Kernel.Vendor)
+	}
+	return l
 }
 
 // tables are gossip's, as `docker network inspect -v` shows them.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairway/internal/check"
+	"fairway/internal/fact"
 )
 
 // mostIssue is how many characters GitHub takes as the body of an issue; some are
@@ -55,6 +56,7 @@ func (m *markdown) all() {
 	m.head("Additional Info")
 	m.evidence()
 	m.cures()
+	m.elsewhere()
 	m.timeline()
 	m.folded("Gossip's tables on %s: %s", m.bug().Tables)
 	m.folded("Kernel of %s: %s", m.bug().Kernel)
@@ -97,22 +99,28 @@ func (m *markdown) reproduce() {
 		m.fence("sh", setup)
 		m.raw("2. What happened before is in the timeline below.\n3. ")
 	}
-	m.raw("This is asked, and fails:\n\n")
+	failed := m.failed()
+	m.raw("This is asked" + map[bool]string{true: ", and fails", false: ""}[len(failed) > 0] + ":\n\n")
 	m.fence("sh", []string{strings.TrimSuffix(strings.TrimSuffix(again(&m.r.Question), " --save case.fairway"), " -o case.fairway")})
-	var failed []string
+	if len(failed) > 0 {
+		m.fence("", shortened(failed, m.rows))
+	}
+}
+
+// failed are the connections and requests that were not answered as asked.
+func (m *markdown) failed() []string {
+	var out []string
 	for i := range m.r.Probes {
-		if p := &m.r.Probes[i]; p.Outcome != "open" {
-			failed = append(failed, fmt.Sprintf("%s on %s → %s %s:%d/%s: %s", p.From, p.FromNode, p.To, p.Address, p.Port, p.Proto, p.Outcome))
+		if p := &m.r.Probes[i]; p.Outcome != fact.Open && p.Outcome != fact.ProbeError {
+			out = append(out, fmt.Sprintf("%s on %s → %s %s:%d/%s: %s", p.From, p.FromNode, p.To, p.Address, p.Port, p.Proto, p.Outcome))
 		}
 	}
 	for i := range m.r.Hosts {
 		if h := &m.r.Hosts[i]; h.Good < h.Of {
-			failed = append(failed, fmt.Sprintf("%s port %d at %s (%s), asked by %s: %d of %d answered well", h.Service, h.Published, h.Address, h.Stage, strings.Join(h.From, " "), h.Good, h.Of))
+			out = append(out, fmt.Sprintf("%s port %d at %s (%s), asked by %s: %d of %d answered well", h.Service, h.Published, h.Address, h.Stage, strings.Join(h.From, " "), h.Good, h.Of))
 		}
 	}
-	if len(failed) > 0 {
-		m.fence("", shortened(failed, m.rows))
-	}
+	return out
 }
 
 func (m *markdown) expected() {
@@ -163,6 +171,17 @@ func (m *markdown) cures() {
 			m.commands(c.Confirm)
 		}
 	}
+}
+
+// elsewhere is what else is wrong: maintainers ask whether it is all.
+func (m *markdown) elsewhere() {
+	var rows []string
+	for _, list := range [][]check.Cause{m.r.Elsewhere, m.r.Settling, m.r.Unconfirmed} {
+		for i := range list {
+			rows = append(rows, marks(&list[i]), "  "+list[i].Message)
+		}
+	}
+	m.open("Wrong elsewhere, or not certain", rows)
 }
 
 func (m *markdown) timeline() {
