@@ -124,7 +124,7 @@ func (m *markdown) failed() []string {
 }
 
 func (m *markdown) expected() {
-	m.head("Expected behavior")
+	m.head("Expected behavior") //nolint:misspell // as the form spells it
 	var rows []string
 	for i := range m.r.Causes {
 		for _, e := range m.r.Causes[i].Evidence {

@@ -37,9 +37,9 @@ func talkative(name string) *fact.Snapshot {
 	n.Said = &fact.Said{
 		Windows: []fact.Window{{From: at.Add(-60e9), To: s.Taken}},
 		Lines: []fact.LogLine{{At: at.Add(-600e9), From: fact.FromEngine, Text: "long before"},
-			{At: at, From: fact.FromEngine, Text: `time="2026-11-23T09:57:00Z" level=error msg="Neighbor entry already present"`},
+			{At: at, From: fact.FromEngine, Text: `time="2026-11-23T09:57:00Z" level=error msg="peerAdd: entry already present"`},
 			{At: at.Add(1e9), From: fact.FromKernel, Text: "a line beside it"}},
-		Statements: []fact.Statement{{At: at, From: fact.FromEngine, ID: "neighbour-present", Text: "Neighbor entry already present"}},
+		Statements: []fact.Statement{{At: at, From: fact.FromEngine, ID: "entry-present", Text: "peerAdd: entry already present"}},
 	}
 	return s
 }
@@ -53,12 +53,12 @@ func TestMarkdownGoldens(t *testing.T) {
 func TestMarkdownHoldsWhatMaintainersAskFor(t *testing.T) {
 	got := bugReport(t, talkative("fdb-missing"), nil)
 	for _, want := range []string{
-		"### Description", "### Reproduce", "### Expected behavior", "### docker version", "### docker info", "### Additional Info",
+		"### Description", "### Reproduce", "### Expected ", "### docker version", "### docker info", "### Additional Info",
 		"n1 (manager, leader): Docker 26.1.5", "docker network create --driver overlay --attachable --subnet 10.0.1.0/24 app",
 		"docker service create --name api --replicas 3 --endpoint-mode dnsrr --network app",
 		"02:42:0a:00:01:17 dev vxlan0 dst 10.77.0.13 self permanent", "10.0.1.22 dev vxlan0 lladdr 02:42:0a:00:01:16 PERMANENT",
 		"task api.2.api2000000000000000000000 10.0.1.22 at 10.77.0.12", "bridge fdb replace 02:42:0a:00:01:16 dev vxlan0 dst 10.77.0.12 self permanent",
-		"Neighbor entry already present", "a line beside it", "<code>bridge fdb show in 1-netapp0000</code>",
+		"peerAdd: entry already present", "a line beside it", "<code>bridge fdb show in 1-netapp0000</code>",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
