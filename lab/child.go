@@ -69,6 +69,9 @@ func runNode(specFile string) error {
 			return err
 		}
 	}
+	if err := answerNoNames(); err != nil {
+		return err
+	}
 	if err := startJournal(s.Name); err != nil {
 		return err
 	}
