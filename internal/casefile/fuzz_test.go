@@ -7,6 +7,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"fairway/internal/casefile"
+	"fairway/internal/fact"
 	"fairway/internal/facttest"
 )
 
@@ -15,7 +16,7 @@ var small = casefile.Limits{Size: 4 << 20, Parts: 100}
 
 // FuzzRead reads any bytes as a case.
 func FuzzRead(f *testing.F) {
-	raw := written(f, facttest.OneNode())
+	raw := written(f, little())
 	f.Add(raw)
 	f.Add(raw[:len(raw)/2])
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 1, 2, 0, 0})
@@ -28,7 +29,7 @@ func FuzzRead(f *testing.F) {
 func FuzzArchive(f *testing.F) {
 	press := presser(f)
 	f.Add([]byte("format.json"))
-	f.Add(archived(f, unpacked(f, written(f, facttest.OneNode()))...))
+	f.Add(archived(f, unpacked(f, written(f, little()))...))
 	f.Fuzz(func(_ *testing.T, plain []byte) {
 		_, _ = casefile.Read(bytes.NewReader(press.EncodeAll(plain, nil)), small)
 	})
@@ -37,7 +38,7 @@ func FuzzArchive(f *testing.F) {
 // FuzzParts reads a case whose parts hold anything.
 func FuzzParts(f *testing.F) {
 	press := presser(f)
-	list := unpacked(f, written(f, facttest.OneNode()))
+	list := unpacked(f, written(f, little()))
 	for i, e := range list {
 		f.Add(uint8(i), []byte(e.data))
 	}
@@ -53,4 +54,16 @@ func presser(f *testing.F) *zstd.Encoder {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(256<<10), zstd.WithEncoderConcurrency(1))
 	must(f, err)
 	return z
+}
+
+// little is a snapshot with one of each, so that inputs are short.
+func little() *fact.Snapshot {
+	s := facttest.OneNode()
+	n := &s.Nodes[0]
+	n.Kernel.Namespaces, n.Engine.Networks, n.Engine.Containers = n.Kernel.Namespaces[:1], n.Engine.Networks[:1], n.Engine.Containers[:1]
+	ns := &n.Kernel.Namespaces[0]
+	ns.Sysctls, ns.Counters, ns.Netfilter = ns.Sysctls[:1], ns.Counters[:1], nil
+	n.Said = &fact.Said{Lines: []fact.LogLine{{At: facttest.Taken, From: fact.FromEngine, Text: "hi"}}}
+	s.Wanted.Tasks, s.Wanted.Services, s.Seen = s.Wanted.Tasks[:1], s.Wanted.Services[:1], fact.Seen{}
+	return s
 }
