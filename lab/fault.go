@@ -26,6 +26,8 @@ type Fault struct {
 	Renews bool
 	// TwoEnds: one node alone cannot tell.
 	TwoEnds bool
+	// OnHost: an agent cannot tell, because what tells is in a file of the host that agents do not see.
+	OnHost bool
 	// Kernel is the feature of a kernel that the fault needs: "ip_vs"; "no ip_vs" where it must be missing; "user mode
 	// linux" where the fault changes what all namespaces share; empty for none.
 	// Labs with another kernel leave the fault out.

@@ -15,6 +15,7 @@ func daemonIPTablesDisabled() Fault {
 		Doc:    "a node's engine is told to write no packet rules, and was started anew on a host without any",
 		Layer:  "B",
 		Renews: true,
+		OnHost: true, // /etc/docker/daemon.json
 		Break: func(ctx context.Context, l *Lab, d *Draw) error {
 			if err := d.Note("config", "written"); err != nil {
 				return err

@@ -74,6 +74,7 @@ type trial struct {
 	id      string
 	kernel  string            // as Fault.Kernel
 	twoEnds bool              // as Fault.TwoEnds
+	onHost  bool              // as Fault.OnHost
 	notOn   map[string]string // as Fault.NotOn
 	judge   func(ctx context.Context, m *matrix, r *row) (why, evidence string, broken bool)
 }
@@ -87,12 +88,12 @@ func (t trial) here() bool {
 func chooseTrials(ids []string) ([]trial, error) {
 	var all []trial
 	for _, s := range Situations() {
-		all = append(all, trial{s.ID, s.Kernel, false, nil, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{s.ID, s.Kernel, false, false, nil, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeSituation(ctx, s, r)
 		}})
 	}
 	for _, f := range Faults() {
-		all = append(all, trial{f.ID, f.Kernel, f.TwoEnds, f.NotOn, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
+		all = append(all, trial{f.ID, f.Kernel, f.TwoEnds, f.OnHost, f.NotOn, func(ctx context.Context, m *matrix, r *row) (string, string, bool) {
 			return m.judgeFault(ctx, f, r)
 		}})
 	}
@@ -154,8 +155,11 @@ func (m *matrix) run(ctx context.Context, trials []trial) error {
 // up starts a lab that fits a trial, if there is none.
 func (m *matrix) up(ctx context.Context, t trial) error {
 	way := m.Way
-	if way == Here && t.twoEnds {
+	switch {
+	case way == Here && t.twoEnds:
 		way = Agents
+	case way != Here && t.onHost:
+		way = Here
 	}
 	if m.fit(ctx, way) {
 		return nil
