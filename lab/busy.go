@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// ambient are causes that are true of labs here and of no fault: none has a name server outside, and a machine with more to
-// do than it can starves all of them. What is wanted is not among them.
+// ambient are causes that are true of labs here and of no fault: a machine with more to do than it can starves all of them.
+// What is wanted is not among them.
 func ambient(w Want) []string {
-	ids := []string{"dns-upstream-unreachable"}
+	var ids []string
 	if busy() {
 		ids = append(ids, "host-starvation")
 	}

@@ -22,7 +22,7 @@ func (b *bench) agents(ctx context.Context) error {
 	return b.on(ctx, lab.Options{Nodes: 3}, b.deploy, b.idle,
 		func(ctx context.Context) error {
 			return b.everywhere(ctx, "3 nodes with agents, healthy", 400*time.Millisecond, b.runs)
-		}, b.crowd)
+		}, b.collect, b.crowd)
 }
 
 // large is a Swarm of twenty nodes. It must be found healthy ten times in a row.
@@ -84,6 +84,42 @@ func (b *bench) everywhere(ctx context.Context, title string, target time.Durati
 	b.out.Rows = append(b.out.Rows, r)
 	return nil
 }
+
+// collect keeps the whole Swarm of three nodes with its logs in a case, against what people run instead on each host: every
+// network inspected, and what every namespace holds listed (moby/libnetwork's support.sh does that, and logs in by hand).
+func (b *bench) collect(ctx context.Context) error {
+	b.say("a case of 3 nodes, %d times", b.runs)
+	r := &row{Case: "a case of 3 nodes, with logs", Target: 2 * time.Second, By: "networks and namespaces listed on one node"}
+	for range b.runs {
+		c, out, err := b.took(ctx, onNode, "", "/lab/fairway", "collect", "-o", "/lab/bench.fairway")
+		if err != nil {
+			return err
+		}
+		r.Fairway.add(c)
+		r.judge("fairway", judgeSays(out, c.Exit, "Nothing is missing."))
+		if c, out, err = b.took(ctx, onNode, "", "sh", "-c", byHand); err != nil {
+			return err
+		}
+		r.Other.add(c)
+		r.judge("by hand", judgeSays(out, c.Exit, "vxlan0"))
+	}
+	b.out.Rows = append(b.out.Rows, r)
+	return nil
+}
+
+// judgeSays: it ended well, and said this.
+func judgeSays(out []byte, exit int, want string) string {
+	if exit != 0 || !bytes.Contains(out, []byte(want)) {
+		return fmt.Sprintf("exit code %d, %d bytes, and it does not say %q", exit, len(out), want)
+	}
+	return ""
+}
+
+// byHand lists what support.sh does, on one node.
+const byHand = `docker info; docker node ls; docker network ls; docker service ls
+for n in $(docker network ls -q); do docker network inspect -v $n; done
+for ns in /var/run/docker/netns/*; do for c in 'ip -d link' 'ip addr' 'ip route' 'ip neigh' 'bridge fdb' 'iptables-save -c'; do nsenter --net=$ns $c; done; done
+journalctl -u docker -t dockerd --since -11min --no-pager 2>/dev/null || true`
 
 // idle asks the agents for a diagnosis and then leaves them alone, as long as it takes the Swarm to count as steady.
 func (b *bench) idle(ctx context.Context) error {
