@@ -6,16 +6,14 @@ import (
 	"slices"
 )
 
-// ambient are causes that are true of labs here and of no fault: a machine with more to do than it can starves all of them.
-// What is wanted is not among them.
+// ambient are causes that are true of all labs here and of no fault: a machine with more to do than it can starves them. What
+// is wanted is not among them.
 func ambient(w Want) []string {
-	var ids []string
-	if busy() {
-		ids = append(ids, "host-starvation")
+	const starved = "host-starvation"
+	if !busy() || slices.ContainsFunc(w.Causes, func(c Cause) bool { return c.ID == starved }) {
+		return nil
 	}
-	return slices.DeleteFunc(ids, func(id string) bool {
-		return slices.ContainsFunc(w.Causes, func(c Cause) bool { return c.ID == id })
-	})
+	return []string{starved}
 }
 
 // busy tells whether this machine keeps its processes waiting (Linux 4.20 and later tell how much).
