@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fairway/internal/fact"
+	"fairway/internal/said"
 )
 
 // Believed asks the engine what it holds true: itself, its containers, and its
@@ -140,7 +141,7 @@ func membership(in infoJSON, bad *garbled) fact.EngineSwarm {
 		NodeID:   fact.NodeID(in.Swarm.NodeID),
 		NodeAddr: bad.addr("Swarm.NodeAddr", in.Swarm.NodeAddr),
 		State:    in.Swarm.LocalNodeState,
-		Error:    in.Swarm.Error,
+		Error:    said.Mask(in.Swarm.Error),
 		Manager:  in.Swarm.ControlAvailable,
 	}
 	s.NoLeader = s.Manager && (strings.Contains(s.Error, "does not have a leader") || strings.Contains(s.Error, "deadline exceeded"))

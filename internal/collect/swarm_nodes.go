@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"fairway/internal/fact"
+	"fairway/internal/said"
 )
 
 // nodeJSON is what is read of a row of /nodes.
@@ -46,7 +47,7 @@ func readNodes(a *answer, list *[]fact.SwarmNode) error {
 		*list = append(*list, fact.SwarmNode{
 			ID: fact.NodeID(in.ID), Hostname: in.Description.Hostname,
 			Role: in.Spec.Role, Availability: in.Spec.Availability,
-			State: in.Status.State, Message: in.Status.Message, Addr: a.bad.addr("node Status.Addr", in.Status.Addr),
+			State: in.Status.State, Message: said.Mask(in.Status.Message), Addr: a.bad.addr("node Status.Addr", in.Status.Addr),
 			Leader: in.ManagerStatus.Leader, Reachability: in.ManagerStatus.Reachability,
 			ManagerAddr:   managerAddr(a.bad, in.ManagerStatus.Addr),
 			EngineVersion: in.Description.Engine.EngineVersion,

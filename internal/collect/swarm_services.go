@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"fairway/internal/fact"
+	"fairway/internal/said"
 )
 
 // serviceJSON is what is read of a row of /services: no environment, no
@@ -95,7 +96,7 @@ func service(in serviceJSON, bad *garbled) fact.Service {
 		Constraints:  t.Placement.Constraints, MaxPerNode: t.Placement.MaxReplicas,
 		Healthcheck:     len(t.ContainerSpec.Healthcheck.Test) > 0 && t.ContainerSpec.Healthcheck.Test[0] != "NONE",
 		ResolvConfMount: mountsResolvConf(in),
-		UpdateState:     in.UpdateStatus.State, UpdateMessage: in.UpdateStatus.Message,
+		UpdateState:     in.UpdateStatus.State, UpdateMessage: said.Mask(in.UpdateStatus.Message),
 		Created: bad.time("service CreatedAt", in.CreatedAt), Updated: bad.time("service UpdatedAt", in.UpdatedAt),
 	}
 	s.Mode, s.Replicas = in.Spec.Mode.read()

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fairway/internal/fact"
+	"fairway/internal/said"
 )
 
 // taskJSON is what is read of a row of /tasks, most of which is a copy of the
@@ -49,7 +50,7 @@ func readTasks(a *answer, list *[]fact.Task) error {
 func task(in taskJSON, bad *garbled) fact.Task {
 	t := fact.Task{
 		ID: fact.TaskID(in.ID), ServiceID: fact.ServiceID(in.ServiceID), Slot: in.Slot, Node: fact.NodeID(in.NodeID),
-		Desired: in.DesiredState, State: in.Status.State, Message: in.Status.Message, Err: in.Status.Err,
+		Desired: in.DesiredState, State: in.Status.State, Message: said.Mask(in.Status.Message), Err: said.Mask(in.Status.Err), // runc quotes the command
 		ExitCode:  in.Status.ContainerStatus.ExitCode,
 		Container: fact.ContainerID(in.Status.ContainerStatus.ContainerID),
 		HostPorts: ports(in.Status.PortStatus.Ports),
