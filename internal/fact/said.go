@@ -67,8 +67,9 @@ type Statement struct {
 	ID string
 	// Benign says that it is normal where it stands alone.
 	Benign bool `json:",omitempty"`
-	// Peer is the NetworkDB or memberlist name (host name and 12 random digits) of the
-	// other node; Addr an address it names. Network is an ID, maybe shortened.
+	// Peer is the NetworkDB or memberlist name of the other node (12 hex digits drawn
+	// at each start since 17.12, before that the host name and digits); Addr an address
+	// it names. Network is an ID, maybe shortened.
 	Peer    string     `json:",omitempty"`
 	Addr    netip.Addr `json:",omitzero"`
 	Network string     `json:",omitempty"`
