@@ -152,16 +152,20 @@ func mountInside(s nodeSpec, root string) error {
 	return mountAll(ms)
 }
 
-// writeFiles gives the node its identity. A name server that is not there makes look-ups of images fail at once; the
+// writeFiles gives the node its identity. A name server that knows nobody makes look-ups of images fail at once; the
 // machine's own daemon.json, which the root of engine "host" has, must not count here.
 func writeFiles(s nodeSpec, root string) error {
+	at, err := ownAddr()
+	if err != nil {
+		return err
+	}
 	for _, p := range []string{"etc/resolv.conf", "etc/hosts", "etc/docker"} {
 		if err := os.RemoveAll(filepath.Join(root, p)); err != nil {
 			return err
 		}
 	}
 	for p, text := range map[string]string{
-		"etc/resolv.conf": "nameserver 127.0.0.1\n",
+		"etc/resolv.conf": "nameserver " + at + "\n",
 		"etc/hosts":       "127.0.0.1 localhost " + s.Name + "\n",
 		"etc/hostname":    s.Name + "\n",
 		engineScript:      "#!/bin/sh\n" + engineCommand(s, root) + "\n",

@@ -8,7 +8,12 @@ import (
 // answerNoNames is a node's name server, the one that its resolv.conf names: it knows nobody (RFC 1035 §4.1.1: an answer,
 // recursion available, NXDOMAIN). Without one, each name that a fault takes away would be logged as an upstream that is down.
 func answerNoNames() error {
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 53})
+	at, err := ownAddr()
+	if err != nil {
+		return err
+	}
+	// On the address itself: from any other one an answer would not be believed.
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(at), Port: 53})
 	if err != nil {
 		return fmt.Errorf("start the node's name server: %w", err)
 	}
@@ -28,6 +33,24 @@ func answerNoNames() error {
 		}
 	}()
 	return nil
+}
+
+// ownAddr is the node's address. Engines before 27 replace a name server on the loopback by public ones.
+func ownAddr() (string, error) {
+	eth, err := net.InterfaceByName("eth0")
+	if err != nil {
+		return "", fmt.Errorf("find the node's address: %w", err)
+	}
+	addrs, err := eth.Addrs()
+	if err != nil {
+		return "", fmt.Errorf("find the node's address: %w", err)
+	}
+	for _, a := range addrs {
+		if p, ok := a.(*net.IPNet); ok && p.IP.To4() != nil {
+			return p.IP.String(), nil
+		}
+	}
+	return "", fmt.Errorf("find the node's address: eth0 has none")
 }
 
 // question is how long a message is up to the end of its first question.
