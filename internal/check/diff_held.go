@@ -96,11 +96,14 @@ func (h *space) all() {
 	}
 	for _, s := range h.ns.Sockets {
 		if s.Proto == "tcp" && s.Local.Addr().String() != "127.0.0.11" {
-			h.add(fact.KindSockets, "listener "+s.Local.String(), s.Owner)
+			h.add(fact.KindSockets, "listener "+s.Local.String(), "")
+			if s.Owner != "" { // looked up where the question needs it
+				h.put(fact.KindSockets, "owner of listener "+s.Local.String(), s.Owner, thing{fleeting: true})
+			}
 		}
 	}
-	if r := h.ns.Resolv; r != nil {
-		h.add(fact.KindResolv, "resolv.conf", fmt.Sprintf("nameserver %v search %v options %v", r.Nameservers, r.Search, r.Options))
+	if r := h.ns.Resolv; r != nil { // read of the tasks in question only
+		h.put(fact.KindResolv, "resolv.conf", fmt.Sprintf("nameserver %v search %v options %v", r.Nameservers, r.Search, r.Options), thing{fleeting: true})
 	}
 	h.balancing()
 	h.rules()

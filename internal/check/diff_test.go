@@ -237,3 +237,30 @@ func TestNothingPanicsOnNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestDiffKnowsWhatDependsOnTheQuestion: owners of listeners and resolv.conf are
+// read where the question needs them.
+func TestDiffKnowsWhatDependsOnTheQuestion(t *testing.T) {
+	b := facttest.Healthy()
+	for i := range b.Nodes {
+		for k := range b.Nodes[i].Kernel.Namespaces {
+			ns := &b.Nodes[i].Kernel.Namespaces[k]
+			ns.Resolv = nil
+			for x := range ns.Sockets {
+				ns.Sockets[x].Owner, ns.Sockets[x].PID = "docker-proxy", 7
+			}
+			ns.Sysctls = append(ns.Sysctls, fact.Sysctl{Key: "net.netfilter.nf_conntrack_count", Value: fmt.Sprint(k)})
+		}
+	}
+	if d := compared(t, facttest.Healthy(), b); len(d.Changes) > 0 {
+		t.Errorf("got\n%s", differs(d))
+	}
+	c := facttest.Healthy()
+	host := facttest.NodeOf(c, 1).Kernel.Host()
+	for x := range host.Sockets {
+		host.Sockets[x].Owner = "nginx"
+	}
+	if got := differs(compared(t, b, c)); !strings.Contains(got, "owner of listener") || !strings.Contains(got, "docker-proxy => nginx") {
+		t.Errorf("another owner is not told:\n%s", got)
+	}
+}

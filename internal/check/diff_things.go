@@ -260,7 +260,7 @@ func (l *things) said(n *fact.Node) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(count)) {
-		l.add(id, thing{picture: "said", node: n.Name, label: id, kind: fact.KindLogs}, fmt.Sprintf("%d times", count[id]))
+		l.add(id, thing{picture: "said", node: n.Name, label: id, kind: fact.KindLogs}, fmt.Sprintf("%d %s", count[id], plural(count[id], "time", "times")))
 	}
 }
 
@@ -277,7 +277,7 @@ func (l *things) seen() {
 		p := &l.s.Seen.DNS[i]
 		value := string(p.Outcome)
 		if p.Outcome == fact.Open {
-			value = strings.TrimSpace(fmt.Sprintf("%s %v %v", p.RCode, p.Addrs, p.Names))
+			value = dnsAnswer(p)
 		}
 		add(p.From.Node, fmt.Sprintf("DNS %s %s in %s", p.Name, p.Type, l.source(&p.From)), value)
 	}
@@ -294,6 +294,18 @@ func (l *things) seen() {
 		}
 	}
 	l.published()
+}
+
+// dnsAnswer is what a DNS question got.
+func dnsAnswer(p *fact.DNSProbe) string {
+	list := slices.Clone(p.Names)
+	for _, a := range p.Addrs {
+		list = append(list, a.String())
+	}
+	if len(list) == 0 || p.RCode != "NOERROR" {
+		list = append([]string{p.RCode}, list...)
+	}
+	return strings.Join(list, " ")
 }
 
 // published are requests to published ports and virtual IPs, all of one kind

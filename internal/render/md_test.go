@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"fairway/internal/check"
 	"fairway/internal/fact"
 	"fairway/internal/facttest"
@@ -206,4 +208,24 @@ func TestMarkdownSaysToKeepTheEvidence(t *testing.T) {
 	if err := render.Markdown(&b, r, render.Options{Kept: true}); err != nil || strings.Contains(b.String(), "keep the evidence") {
 		t.Errorf("%v: said though it is kept", err)
 	}
+}
+
+// TestMarkdownOfAnyWords: whatever words are made of, none of them is more than
+// a word.
+func TestMarkdownOfAnyWords(t *testing.T) {
+	word := rapid.StringOfN(rapid.RuneFrom([]rune("ab1.:-()`@#<>[]*_~|$&!/\\'\"=+→ \nß\u202e")), 0, 40, -1)
+	s := talkative("fdb-missing")
+	rapid.Check(t, func(rt *rapid.T) {
+		said := rapid.SliceOfN(word, 5, 5).Draw(rt, "words")
+		got := bugReport(t, s, func(r *check.Report) {
+			r.Summary, r.Bug.Title = said[0], said[1]
+			r.Causes[0].Message, r.Causes[0].Title, r.Causes[0].Fix = said[2], said[3], said[4]
+			r.Causes[0].Explains = said
+			r.Bug.Kernel[0].Title, r.Bug.Kernel[0].Node, r.Bug.Kernel[0].Lines = said[0], said[1], said
+		})
+		text, open := bare(t, got)
+		if m := links.FindString(text); m != "" || open != 0 || t.Failed() {
+			rt.Fatalf("%q: %q stands bare, %d details do not end, in\n%s", said, m, open, text)
+		}
+	})
 }
