@@ -77,7 +77,7 @@ func enough(p netip.Prefix) bool {
 // shape sorts the subnets that are known.
 func (a *addrAliases) shape(known []netip.Prefix) {
 	slices.SortFunc(known, netip.Prefix.Compare)
-	known = slices.DeleteFunc(slices.Compact(known), func(p netip.Prefix) bool { return p.Bits() == 0 || p.Bits() > p.Addr().BitLen()-2 })
+	known = slices.DeleteFunc(slices.Compact(known), func(p netip.Prefix) bool { return p.Bits() == 0 || p.IsSingleIP() })
 	var last netip.Prefix
 	for i, p := range known {
 		inner := i+1 < len(known) && p.Overlaps(known[i+1])
@@ -187,7 +187,7 @@ func (a *addrAliases) turned(x netip.Addr) netip.Addr {
 }
 
 // interfaceID puts the alias of a MAC address where an IPv6 address was made of it
-// (modified EUI-64, RFC 4291 appendix A).
+// (modified EUI-64, RFC 4291 appendix A). Subnets of such have 64 bits.
 func (a *addrAliases) interfaceID(x, y netip.Addr) netip.Addr {
 	b, out := x.As16(), y.As16()
 	if b[11] != 0xff || b[12] != 0xfe || fixedBits(x) == 128 {

@@ -115,12 +115,12 @@ func (n *names) number(id func(string) string) {
 	}
 }
 
-// base is what aliases of a sort begin with; no original does.
+// base is what aliases of a sort begin with; in no original a word does.
 func (n *names) base(sort string) string {
 	base := sort + "-"
 	for name := range maps.Keys(n.sorts) {
-		for strings.HasPrefix(strings.ToLower(name), base) {
-			base = "alias-" + base
+		for strings.Contains(strings.ToLower(name), base) {
+			base = "a" + base
 		}
 	}
 	return base

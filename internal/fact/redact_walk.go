@@ -123,6 +123,8 @@ var fields = map[string]place{
 	"Link.Driver":                   kept,
 	"Link.State":                    kept,
 	"OffloadFeature.Name":           kept,
+	"NeighbourTable.Name":           kept,
+	"Pressure.Resource":             kept,
 	"RouteLookup.Err":               kept,
 	"Socket.Proto":                  kept,
 	"ResolvConf.Source":             kept,
