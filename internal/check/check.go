@@ -126,6 +126,8 @@ type Finding struct {
 	// Recurring: it rests on a history that is already in hand, such as a task
 	// that failed several times, so that change is no reason to wait.
 	Recurring bool
+	// Meek: it explains nothing that is more than a hint.
+	Meek bool
 	// Only says which traffic it harms; the zero value is any.
 	Only Traffic
 	// Hosts: it is about the way between hosts. That the managers call a node down

@@ -23,13 +23,20 @@ func TestDNSForwardLimit(t *testing.T) {
 	wantCause(t, run(t, facttest.Whole(s)), want{id: "dns-forward-limit", node: "n2", subject: "n2", certainty: check.Strong})
 }
 
+// A server that is proven to be cut off is the cause; one that is merely silent
+// stands beside it.
 func TestDNSForwardLimitFollows(t *testing.T) {
-	s := facttest.Whole(facttest.Healthy())
+	s := facttest.Mesh()
+	s.Question = fact.Question{All: true}
 	tooManyQuestions(s, time.Minute)
 	silentServer(s, 2, 5)
+	if r := run(t, s); len(r.Causes) != 2 || r.Causes[0].ID != "dns-forward-limit" {
+		t.Errorf("causes %s", ids(r.Causes))
+	}
+	hostRule(s, 2, "-A FORWARD -p udp -m udp --dport 53 -j DROP")
 	r := run(t, s)
 	if len(r.Causes) != 1 || r.Causes[0].ID != "dns-upstream-unreachable" || len(r.Causes[0].Explains) == 0 {
-		t.Errorf("causes %+v", r.Causes)
+		t.Errorf("causes %s", ids(r.Causes))
 	}
 }
 

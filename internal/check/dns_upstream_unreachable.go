@@ -48,7 +48,7 @@ func upstreamUnreachable(in *In) []Finding {
 }
 
 func (in *In) silentUpstream(n *fact.Node, a netip.Addr, list []heard) Finding {
-	f := Finding{Certainty: Hint, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID}, Recurring: true, Only: Leaving, Impact: ImpactNone,
+	f := Finding{Certainty: Hint, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID}, Recurring: true, Meek: true, Only: Leaving, Impact: ImpactNone,
 		Confirm: fmt.Sprintf("on %s: journalctl -u docker --since -15min | grep resolver", n.Name)}
 	server := "a name server outside"
 	if a.IsValid() {
@@ -75,7 +75,7 @@ func (in *In) silentUpstream(n *fact.Node, a netip.Addr, list []heard) Finding {
 		if why != "" || !w.Stopped() || w.By == nil {
 			continue
 		}
-		f.Certainty = Strong
+		f.Certainty, f.Meek = Strong, false
 		f.Message = fmt.Sprintf("%s itself drops what containers ask %s", n.Name, server)
 		f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: %s, %s 53 to %s", n.Name, w.By.Chain, strings.ToUpper(proto), a), "passes", shown(w.By)})
 		f.Confirm = fmt.Sprintf("on %s: %s -nvL FORWARD", n.Name, iptablesOf(host, w.By.Backend))

@@ -27,7 +27,7 @@ func fold(s *fact.Snapshot, all []*located) []*located {
 	}
 	for _, f := range all {
 		for _, g := range all {
-			if g != f && slices.Contains(f.check.Because, g.check.ID) && covers(s, &g.Finding, &f.Finding) && !hangsUnder(g, f) {
+			if g != f && !(g.Meek && f.Certainty != Hint) && slices.Contains(f.check.Because, g.check.ID) && covers(s, &g.Finding, &f.Finding) && !hangsUnder(g, f) {
 				g.under = append(g.under, f)
 				f.root = false
 			}

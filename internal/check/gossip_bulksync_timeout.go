@@ -20,9 +20,10 @@ var GossipBulkSync = &Check{
 		Relief: "Most often it heals with the next exchange, in 30 s. If one node stays behind, restart its engine in a quiet hour.",
 		Fix:    "Upgrade to 29.6 or later; take networks away that nobody uses; on an underlay with jumbo frames set \"network-control-plane-mtu\" in every daemon.json.",
 	},
-	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindLogs},
-	Because: []string{"host-starvation", "dockerd-hung", "conntrack-full", "neigh-table-overflow", "underlay-peer-unreachable", "gossip-7946-blocked", "gossip-key-mismatch", "gossip-flapping", "underlay-mtu-blackhole"},
-	Run:     bulkSync,
+	Needs: []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindLogs},
+	Because: []string{"host-starvation", "dockerd-hung", "conntrack-full", "neigh-table-overflow", "underlay-peer-unreachable", "gossip-7946-blocked", "gossip-udp-blocked",
+		"gossip-key-mismatch", "gossip-flapping", "underlay-mtu-blackhole"},
+	Run: bulkSync,
 }
 
 // longQueue is how many messages may wait when a statistics line is written, by
@@ -36,7 +37,7 @@ func bulkSync(in *In) []Finding {
 		list := in.said(n, "gossip-bulksync-timeout", "gossip-bulksync-failed")
 		for _, peer := range peersIn(list) {
 			// One is what the restart of a peer costs.
-			if of := about(list, peer); len(of) > 1 {
+			if of := about(list, peer); len(of) > 1 && in.goesOn(of) {
 				who := in.calledPeer(of)
 				pairs = pairUp(pairs, n.Name, who, quoteLog(logOf(n), "tables exchanged with "+who, of))
 			}

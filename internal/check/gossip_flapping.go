@@ -41,7 +41,7 @@ func gossipFlapping(in *In) []Finding {
 		failed, suspected := in.said(n, "gossip-node-failed"), in.said(n, "gossip-suspect")
 		for _, peer := range peersIn(append(failed, suspected...)) {
 			bad, doubt := about(failed, peer), about(suspected, peer)
-			if len(bad) < flaps && len(doubt) < suspicions {
+			if len(bad) < flaps && (len(doubt) < suspicions || !in.goesOn(doubt)) {
 				continue
 			}
 			who := in.calledPeer(append(bad, doubt...))

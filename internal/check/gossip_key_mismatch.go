@@ -36,9 +36,9 @@ func keyMismatch(in *In) []Finding {
 			of := slices.DeleteFunc(slices.Clone(list), func(s heard) bool { return s.Addr != a })
 			switch id := in.nodeAt(a); {
 			case id == n.ID && id != "":
-			case id != "":
+			case id != "" && in.goesOn(of):
 				pairs = pairUp(pairs, n.Name, in.NodeName(id), quoteLog(logOf(n), "messages of "+in.NodeName(id)+" that it can read", of))
-			default:
+			case id == "":
 				out = append(out, in.stranger(n, a, of))
 			}
 		}

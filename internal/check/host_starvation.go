@@ -55,7 +55,7 @@ func hostStarvation(in *In) []Finding {
 			Evidence: slices.Concat(signs, shown),
 			Confirm:  fmt.Sprintf("on %s: cat /proc/loadavg /proc/pressure/*; vmstat 1 5; dmesg -T | tail", n.Name),
 			Relief:   fmt.Sprintf("docker node update --availability drain %s", quoted(n.Name))}
-		if sure {
+		if f.Meek = !sure; sure {
 			f.Certainty = Strong
 		}
 		out = append(out, f)

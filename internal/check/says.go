@@ -64,6 +64,19 @@ func (in *In) said(n *fact.Node, ids ...string) []heard {
 	return out
 }
 
+// goingOn is how long a complaint may be silent that gossip repeats every 30 s
+// while its reason lasts.
+const goingOn = 100 * time.Second
+
+// goesOn: the last of it was said just now, or in the time that was asked about.
+func (in *In) goesOn(list []heard) bool {
+	if len(list) == 0 {
+		return false
+	}
+	last := list[len(list)-1]
+	return in.Taken.Sub(last.When) <= goingOn || last.Node.Said.AskedFor(last.At)
+}
+
 // about keeps what was said of one peer.
 func about(list []heard, peer string) []heard {
 	return slices.DeleteFunc(slices.Clone(list), func(s heard) bool { return s.Peer != peer })
