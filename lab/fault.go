@@ -56,6 +56,8 @@ type Cause struct {
 	Kind    string `json:"kind,omitempty"` // of the subject, as its name
 	Name    string `json:"name,omitempty"`
 	Peer    string `json:"peer,omitempty"`
+	// Hint: the evidence bears no more than a hint, so fairway is not sure.
+	Hint bool `json:"hint,omitempty"`
 }
 
 // Faults lists all faults.
@@ -78,6 +80,10 @@ func Faults() []Fault {
 		gossipUDPBlocked(),
 		gossipBlocked(),
 		gossipSplitIslands(),
+		gossipFlapping(),
+		gossipKeyMismatch(),
+		gossipBulkSync(),
+		hostStarvation(),
 		networkDBStaleEntries(),
 		networkDBMissing(),
 		duplicateNodeIdentity(),
@@ -96,6 +102,7 @@ func Faults() []Fault {
 		ingressUnusable(),
 		publishModeHost(),
 		conntrackFull(),
+		neighTableOverflow(),
 		ipvsIdleTimeout(),
 		ipvsUDPSticky(),
 		ingressIPv6(),
@@ -117,6 +124,8 @@ func Faults() []Fault {
 		overlayMTUSandbox(),
 		overlayMTUNode(),
 		dataPathPortMismatch(),
+		dnsUpstream(),
+		dnsForwardLimit(),
 		dnsResolverDead(),
 		dnsResolverNATMissing(),
 		dnsResolverNATAstray(),
