@@ -163,6 +163,8 @@ func (r *redactor) learnIDs(v reflect.Value, field string) {
 		if i := strings.LastIndexByte(s, '/'); isHandle(s[i+1:]) {
 			r.known = append(r.known, s[i+1:])
 		}
+	case fields[field] == sentence && v.Type() == reflect.TypeFor[string]():
+		r.known = append(r.known, idsIn(s)...)
 	}
 }
 
@@ -244,6 +246,8 @@ func (r *redactor) learnComposed(v reflect.Value, field string) {
 	s := v.String()
 	left := r.unknownIn
 	switch fields[field] {
+	case sentence:
+		r.learnSentence(s)
 	case ofTask:
 		name, isTask := service(s)
 		if len(left(name)) == 0 {

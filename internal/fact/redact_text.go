@@ -147,7 +147,7 @@ func (r *redactor) isID(before, w string) bool {
 		return false
 	}
 	known, exact := r.isKnown(w)
-	mixed := strings.ContainsAny(w, "0123456789") && strings.Trim(w, "0123456789") != ""
+	mixed := isMixed(w)
 	switch {
 	case exact, len(w) >= 8 && known:
 		return true
