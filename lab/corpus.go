@@ -16,9 +16,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// corpusWindow is how far back a part of one case may repeat one of another: about forty cases of three nodes. Alone each
-// would take four times as much.
-const corpusWindow = 32 << 20
+// corpusWindow is how far back a part of one case may repeat one of another: about a hundred cases of three nodes. Alone each
+// would take four times as much, and with a window of 32 MiB still a third more.
+const corpusWindow = 128 << 20
 
 // Pack puts the cases of a folder that [MatrixOptions.Record] filled into one archive for each engine: ENGINE.tar.zst, with
 // FAULT.json, the truth, and FAULT.tar, the case without its own compression. What an archive there has and the folder has

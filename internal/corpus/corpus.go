@@ -53,7 +53,7 @@ func Read(archive string, each func(Case) error) error {
 		return err
 	}
 	defer f.Close()
-	z, err := zstd.NewReader(f)
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1)) // the window takes 128 MiB as it is
 	if err != nil {
 		return fmt.Errorf("read %s: %w", archive, err)
 	}
