@@ -28,6 +28,7 @@ type report struct {
 		Node   string `json:"node"`
 		What   string `json:"what"`
 		Reason string `json:"reason"`
+		Aside  bool   `json:"aside"` // hides nothing that was asked
 	} `json:"gaps"`
 }
 
@@ -115,10 +116,10 @@ func (r report) unseen() []string {
 	return out
 }
 
-// blinded tells that something else than logs could not be seen: a log that is younger than a question hides nothing.
+// blinded tells that something that was asked could not be seen.
 func (r report) blinded() bool {
 	for _, g := range r.Gaps {
-		if g.What != "logs" {
+		if !g.Aside {
 			return true
 		}
 	}
