@@ -61,6 +61,7 @@ func nothingSecret(t *testing.T, name string) {
 	} {
 		t.Run(way.name, func(t *testing.T) { c.taken(t, way.name, way.args) })
 	}
+	t.Run("redacted", c.redacted)
 	c.gather() // what came to be meanwhile
 	t.Logf("%d secrets; as they are, %d stand in the engines' logs", len(c.list), c.inLogs())
 	for _, form := range []string{"md", "text", "json", "junit"} {
@@ -237,24 +238,50 @@ func (c *canaries) taken(t *testing.T, name string, args []string) {
 	c.run(t, name+" saved", append([]string{"diagnose", "--since", "2h", "--save", "/lab/out/" + name + "-saved.fairway", "-o", "json", "web", "api:8080"}, args...))
 	for _, part := range []string{"", "-saved"} {
 		path := filepath.Join(c.l.Dir, "out", name+part+".fairway")
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = f.Close() }()
-		press, err := zstd.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer press.Close()
-		all, err := io.ReadAll(press)
-		if err != nil {
-			t.Fatal(err)
-		}
+		all := unpacked(t, path)
 		if !bytes.Contains(all, []byte("x-full")) || !bytes.Contains(all, []byte("level=debug")) {
 			t.Errorf("%s: %d bytes without the services or the logs: the test sees nothing", path, len(all))
 		}
 		c.search(t, filepath.Base(path), string(all))
+	}
+}
+
+// unpacked is a case without its compression.
+func unpacked(t *testing.T, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	press, err := zstd.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer press.Close()
+	all, err := io.ReadAll(press)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// redacted takes a case that names nobody, and looks for names, addresses and IDs.
+func (c *canaries) redacted(t *testing.T) {
+	path := filepath.Join(c.l.Dir, "out", "redacted.fairway")
+	c.run(t, "redacted", []string{"collect", "--since", "2h", "--redact", "-o", "/lab/out/redacted.fairway", "--ssh", "root@{addr}", "--all-nodes"})
+	all := string(unpacked(t, path))
+	originals := strings.Fields(c.on("n1", `docker node ls -q; docker service ls -q --no-trunc; docker network ls -q --no-trunc; docker ps -q --no-trunc; docker info -f '{{.ID}} {{.Swarm.Cluster.ID}}'
+		ip -o link | grep -o 'link/ether [^ ]*' | cut -d' ' -f2`))
+	originals = append(originals, "x-full", "x-noprogram", "x-mount", "x-health", "x-alone", "x-secret-net", "10.77.0.11", "10.77.0.12", "10.77.0.13", "02:42:0a:4d:00:0b")
+	for _, o := range originals {
+		if at := strings.Index(all, o); at >= 0 {
+			t.Errorf("the redacted case tells %s: …%s…", o, all[max(0, at-150):at+len(o)+20])
+		}
+	}
+	info, err := os.Stat(path + ".aliases.json")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("who is who: %v, %v", info, err)
 	}
 }
 
@@ -290,18 +317,22 @@ func (c *canaries) files(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// search looks for every secret in every form.
+// search looks for every secret in every form, in one pass: there are thousands.
 func (c *canaries) search(t *testing.T, where, text string) {
 	t.Helper()
-	small := strings.ToLower(text)
+	type needle struct{ what, form, text string }
+	heads := map[[8]byte][]needle{}
 	for what, secret := range c.list {
 		for form, s := range forms(secret) {
-			at := strings.Index(text, s)
-			if at < 0 && form == "hex" {
-				at = strings.Index(small, s)
-			}
-			if at >= 0 {
-				t.Errorf("%s holds the %s, as %s: …%s…", where, what, form, text[max(0, at-200):min(len(text), at+len(s)+40)])
+			heads[[8]byte([]byte(s))] = append(heads[[8]byte([]byte(s))], needle{what, form, s})
+		}
+	}
+	var head [8]byte
+	for i := 0; i+len(head) <= len(text); i++ {
+		copy(head[:], text[i:])
+		for _, n := range heads[head] {
+			if strings.HasPrefix(text[i:], n.text) {
+				t.Errorf("%s holds the %s, as %s: …%s…", where, n.what, n.form, text[max(0, i-200):min(len(text), i+len(n.text)+40)])
 			}
 		}
 	}
@@ -309,7 +340,7 @@ func (c *canaries) search(t *testing.T, where, text string) {
 
 // forms are the ways in which programs print a secret.
 func forms(secret string) map[string]string {
-	out := map[string]string{"it is": secret, "hex": hex.EncodeToString([]byte(secret))}
+	out := map[string]string{"it is": secret, "hex": hex.EncodeToString([]byte(secret)), "capital hex": strings.ToUpper(hex.EncodeToString([]byte(secret)))}
 	quoted, _ := json.Marshal(secret)
 	out["JSON"] = string(quoted[1 : len(quoted)-1])
 	var decimal, hexes []string
