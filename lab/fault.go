@@ -43,6 +43,7 @@ type Fault struct {
 type Want struct {
 	On       string // node to run fairway on
 	From, To string // as typed: web api:8080; both empty: the whole Swarm, by fairway check
+	Since    string // --since; empty for now
 	Causes   []Cause
 	Unseen   []string // nodes that the fault may hide from fairway; it says so
 	NoAgents []string // nodes that take no new agent now
@@ -83,7 +84,6 @@ func Faults() []Fault {
 		gossipFlapping(),
 		gossipKeyMismatch(),
 		gossipBulkSync(),
-		hostStarvation(),
 		networkDBStaleEntries(),
 		networkDBMissing(),
 		duplicateNodeIdentity(),
@@ -111,6 +111,7 @@ func Faults() []Fault {
 		appBoundToLoopback(),
 		appBoundToOneNetwork(),
 		appAcceptQueueOverflow(),
+		drainGap(),
 		ipvsKernelMissing(),
 		firewallFlush(),
 		daemonIPTablesDisabled(),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 )
@@ -33,6 +34,9 @@ func neighTableOverflow() Fault {
 			if err := d.Note("limits", strings.Join(limits, " ")); err != nil {
 				return err
 			}
+			if err := keepNeighbours(ctx, "permanent"); err != nil {
+				return err
+			}
 			for i := 1; i <= 3; i++ {
 				if err := os.WriteFile(fmt.Sprint(setting, i), fmt.Append(nil, i), 0o644); err != nil {
 					return err
@@ -42,10 +46,14 @@ func neighTableOverflow() Fault {
 			if err != nil {
 				return err
 			}
-			if _, err := l.InNS(ctx, d.Node, ns, "ip", "neigh", "flush", "all"); err != nil {
-				return err
-			}
-			return l.expectConnect(ctx, d.Task, d.target(), 30*time.Second, Timeout, Unreachable)
+			// Until nothing is left that the kernel may throw out for a new row.
+			return poll(ctx, 40*time.Second, "the table to be full", func() (bool, error) {
+				if _, err := l.InNS(ctx, d.Node, ns, "ip", "neigh", "flush", "all"); err != nil {
+					return false, err
+				}
+				got, err := l.Connect(d.Node, ns, d.target(), time.Second)
+				return got == Timeout || got == Unreachable, err
+			})
 		},
 		Heal: func(ctx context.Context, l *Lab, d *Draw) error {
 			limits := strings.Fields(d.Notes["limits"])
@@ -53,6 +61,9 @@ func neighTableOverflow() Fault {
 				if err := os.WriteFile(fmt.Sprint(setting, i), []byte(limits[i-1]), 0o644); err != nil {
 					return err
 				}
+			}
+			if err := keepNeighbours(ctx, "stale"); err != nil {
+				return err
 			}
 			if err := l.expectConnect(ctx, d.Task, d.target(), 30*time.Second, Opened); err != nil {
 				return err
@@ -63,4 +74,14 @@ func neighTableOverflow() Fault {
 			return d.ask(Cause{ID: "neigh-table-overflow", Node: d.Node})
 		},
 	}
+}
+
+// keepNeighbours gives all neighbours of the machine's own namespace a state. Permanent ones need no room, and the way by
+// which commands come to User Mode Linux goes on.
+func keepNeighbours(ctx context.Context, state string) error {
+	line := "ip neigh show | grep lladdr | while read ip _ dev _ mac _; do ip neigh replace $ip lladdr $mac dev $dev nud " + state + "; done"
+	if out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput(); err != nil {
+		return fmt.Errorf("make neighbours %s: %w: %s", state, err, out)
+	}
+	return nil
 }

@@ -69,7 +69,11 @@ func (l *Lab) diagnose(ctx context.Context, command []string, w Want) (report, s
 
 // args are a question as it is typed.
 func (w Want) args() []string {
-	return slices.DeleteFunc([]string{w.From, w.To}, func(end string) bool { return end == "" })
+	ends := slices.DeleteFunc([]string{w.From, w.To}, func(end string) bool { return end == "" })
+	if w.Since != "" {
+		return append([]string{"--since", w.Since}, ends...)
+	}
+	return ends
 }
 
 // exit is the exit code that belongs to a verdict.

@@ -96,7 +96,7 @@ func (in *In) strained(n *fact.Node) (signs []Evidence, sure bool) {
 // we looked.
 func (in *In) tooLate(n *fact.Node) (out []Evidence, now bool) {
 	for _, k := range []struct{ id, want string }{{"gossip-refuting", "nobody suspects it"}, {"gossip-health", "healthscore:0"}, {"swarm-heartbeat-failed", "heartbeats answered"}, {"gossip-overload", "messages handled as they come"}} {
-		if lines := in.said(n, k.id); len(lines) > 0 {
+		if lines := in.said(n, k.id); len(lines) > 1 { // one is noise
 			out = append(out, quoteLog(logOf(n), k.want, lines))
 		}
 	}

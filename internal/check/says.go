@@ -77,6 +77,15 @@ func (in *In) goesOn(list []heard) bool {
 	return in.Taken.Sub(last.When) <= goingOn || last.Node.Said.AskedFor(last.At)
 }
 
+// when is when a task came to its state, by the clock of the host that asked: its
+// node told the time.
+func (in *In) when(t *fact.Task) time.Time {
+	if n := in.Node(t.Node); n != nil {
+		return t.StateSince.Add(-n.ClockOffset)
+	}
+	return t.StateSince
+}
+
 // about keeps what was said of one peer.
 func about(list []heard, peer string) []heard {
 	return slices.DeleteFunc(slices.Clone(list), func(s heard) bool { return s.Peer != peer })

@@ -28,10 +28,13 @@ var TaskShutdownDrainGap = &Check{
 }
 
 const (
-	// atOnce is how fast a program ends that does not wait for anybody.
-	atOnce = 2 * time.Second
-	// gapAfter is how long after a task's end others may still be led to it.
-	gapAfter = 5 * time.Second
+	// atOnce is how fast a program ends that does not wait for anybody, from when
+	// that was decided: the engine waits 2 s itself, for gossip, before it tells the
+	// program (all versions before 29.2).
+	atOnce = 4 * time.Second
+	// gapBefore and gapAfter are how long around a task's end others may still be
+	// led to it.
+	gapBefore, gapAfter = 2 * time.Second, 5 * time.Second
 )
 
 func drainGap(in *In) []Finding {
@@ -48,7 +51,7 @@ func drainGap(in *In) []Finding {
 			}
 			end, q := in.when(t), in.Question
 			asked = asked || !q.Since.IsZero() && !end.Before(q.Since) && (q.Until.IsZero() || !end.After(q.Until))
-			spans = append(spans, fact.Window{From: end.Add(-atOnce), To: end.Add(gapAfter)})
+			spans = append(spans, fact.Window{From: end.Add(-gapBefore), To: end.Add(gapAfter)})
 			ends = append(ends, Evidence{"task " + expect.NameOf(t) + " on " + in.NodeName(t.Node), "an end that waits for open requests",
 				fmt.Sprintf("%s %.1f s after it was decided, at %s", t.State, took.Seconds(), clock(end))})
 		}
@@ -90,15 +93,6 @@ func (in *In) endedAtOnce(svc *fact.Service, t *fact.Task) (took time.Duration, 
 	}
 	better(svc.Updated)
 	return end.Sub(decided), !decided.IsZero() && !decided.Before(t.Created.Add(time.Second)) && end.Sub(decided) < atOnce
-}
-
-// when is when a task came to its state, by the clock of the host that asked: its
-// node told the time.
-func (in *In) when(t *fact.Task) time.Time {
-	if n := in.Node(t.Node); n != nil {
-		return t.StateSince.Add(-n.ClockOffset)
-	}
-	return t.StateSince
 }
 
 // failedWithin counts the requests to a service's published ports and virtual IPs
