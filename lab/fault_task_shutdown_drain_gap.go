@@ -36,7 +36,7 @@ func drainGap() Fault {
 				if err != nil {
 					return fmt.Errorf("update %s: %w", s.Name, err)
 				}
-				if err := l.Settle(ctx, time.Minute); err != nil || took < 3*time.Second {
+				if err := l.Settle(ctx, time.Minute); err != nil || took < 3800*time.Millisecond {
 					return err
 				}
 				next, err := l.Running(ctx, s.Name, "")
