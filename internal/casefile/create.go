@@ -14,6 +14,8 @@ import (
 // its name when it is whole; until then it is NAME.part, which can be read as
 // far as it goes.
 type Writer struct {
+	// Older is what a case that was there before is called now; empty: there was none.
+	Older  string
 	path   string
 	file   *os.File
 	stream stream
@@ -62,7 +64,26 @@ func (w *Writer) Close() error {
 	return nil
 }
 
+// aside moves a case that is there already out of the way: it may be the only
+// evidence of another night.
+func (w *Writer) aside() error {
+	if _, err := os.Lstat(w.path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for i := 1; i < 1000; i++ {
+		old := fmt.Sprintf("%s.~%d~", w.path, i)
+		if _, err := os.Lstat(old); errors.Is(err, fs.ErrNotExist) {
+			w.Older = old
+			return os.Rename(w.path, old)
+		}
+	}
+	return fmt.Errorf("a thousand older ones are beside it; choose another name")
+}
+
 func (w *Writer) rename() error {
+	if err := w.aside(); err != nil {
+		return err
+	}
 	if err := os.Rename(w.file.Name(), w.path); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fairway/internal/casefile"
+	"fairway/internal/check"
 	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/render"
@@ -39,6 +40,10 @@ func (c *command) replay(path string, q *fact.Question, logs *logFlags) (*fact.S
 	if !same(own, s.Question) {
 		for l := s; l != nil; l = l.Earlier {
 			expect.AskAnew(l, *q)
+		}
+		if s.Earlier == nil && check.WantsSecondLook(s, check.All()) {
+			s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted,
+				Reason: "the case holds one look, and this question would have taken a second one", Do: "ask the case without arguments, or the Swarm itself"})
 		}
 	}
 	return s, nil
@@ -80,8 +85,11 @@ type saver struct {
 // saver begins a case, so that a path that cannot be written is known before
 // anybody is asked anything.
 func (c *command) saver(path string, redact bool) (*saver, error) {
-	if path == "" {
+	switch path {
+	case "":
 		return nil, nil
+	case "-":
+		return nil, usagef("a case is written to a file, not to standard output: name one")
 	}
 	v := &saver{c: c, path: path, redact: redact}
 	var err error
@@ -109,14 +117,15 @@ func (v *saver) done(s *fact.Snapshot) error {
 		return v.c.keep(s, v.path, v.redact)
 	}
 	v.look(s)
+	w := v.file
 	if v.err == nil {
-		v.err = v.file.Close()
+		v.err = w.Close()
 		v.file = nil
 	}
 	if v.err != nil {
 		return toolError{v.err}
 	}
-	return v.c.saved(v.path)
+	return v.c.saved(v.path, w.Older)
 }
 
 // abort leaves no part of a case behind.
@@ -158,7 +167,7 @@ func (c *command) keep(s *fact.Snapshot, path string, redact bool) error {
 			return toolError{err}
 		}
 	}
-	return c.saved(path)
+	return c.saved(path, w.Older)
 }
 
 // keepAliases writes who is who, for its owner alone and never over another map.
@@ -178,9 +187,12 @@ func (c *command) keepAliases(b []byte, path string) error {
 	return write("what was saved", err)
 }
 
-// saved says where a case is and how large.
-func (c *command) saved(path string) error {
+// saved says where a case is and how large, and what became of one that was there.
+func (c *command) saved(path, older string) error {
 	size := ""
+	if older != "" {
+		_, _ = fmt.Fprintf(c.env.Stderr, "the case that was there is %s now\n", older)
+	}
 	if i, err := os.Stat(path); err == nil {
 		size = fmt.Sprintf(", %d KiB", (i.Size()+1023)/1024)
 	}

@@ -137,7 +137,11 @@ func (c *command) answer(ctx context.Context, q *fact.Question, f *diagnoseFlags
 	if err != nil {
 		return err
 	}
-	r, err := check.Run(s, check.All(), c.env.Now().Sub(start))
+	took := c.env.Now().Sub(start)
+	if f.caseFile != "" && s.Took > 0 {
+		took = s.Took // the looks', not that of reading a file
+	}
+	r, err := check.Run(s, check.All(), took)
 	var unknown *expect.NameError
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -166,15 +170,20 @@ func (c *command) snapshot(ctx context.Context, q *fact.Question, f *diagnoseFla
 		return nil, err
 	}
 	saver, err := c.saver(f.save, f.redact)
-	if err != nil {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return nil, err
+	case err != nil:
 		return nil, toolError{err}
 	}
 	defer saver.abort()
+	start := c.env.Now()
 	s, changed, err := c.reached(ctx, *q, f, saver.look)
 	if err != nil {
 		return nil, toolError{err}
 	}
-	s.Changed = changed
+	s.Changed, s.Took = changed, c.env.Now().Sub(start)
 	return s, saver.done(s)
 }
 

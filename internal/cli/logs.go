@@ -60,6 +60,9 @@ func (l *look) logHosts(s *fact.Snapshot, sc *expect.Scope, onPath []host) []hos
 	ids := expect.LogNodes(s, sc)
 	for _, h := range everyoneElse(s) {
 		known := slices.ContainsFunc(onPath, func(o host) bool { return o.id == h.id })
+		if n := s.Wanted.Node(h.id); n != nil && n.Availability == "drain" && l.ways.ssh == nil && !l.allNodes {
+			continue // no agent runs there, and aside says so
+		}
 		if !known && (l.allNodes || slices.Contains(ids, h.id)) {
 			out = append(out, h)
 		}

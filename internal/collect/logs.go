@@ -159,6 +159,9 @@ func (l *hearing) missing(windows []fact.Window) {
 			s.spoke, speaker = true, true
 		}
 	}
+	if !speaker && l.later(to) {
+		return
+	}
 	if !speaker {
 		l.noLog()
 		return
@@ -181,6 +184,22 @@ func (l *hearing) missing(windows []fact.Window) {
 		l.gap(fact.ClassAside, fmt.Sprintf("read the engine's log from %s on: its log begins at %s (%s)",
 			from.UTC().Format(time.RFC3339), begins.UTC().Format(time.RFC3339), name), "")
 	}
+}
+
+// later tells of a log that begins only after what was asked for; false: there is
+// none that is the engine's for sure.
+func (l *hearing) later(than time.Time) bool {
+	for _, s := range l.sources {
+		if !s.engine || s.kind != "journal" && !s.own {
+			continue
+		}
+		if at := s.begins(l.ctx); at.After(than) {
+			l.gap(fact.ClassNotExist, fmt.Sprintf("read the engine's log up to %s: its log begins at %s (%s)",
+				than.UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339), s.name), "what was logged before is gone: ask for a later time")
+			return true
+		}
+	}
+	return false
 }
 
 // noLog is the gap where the engine's log was not found.

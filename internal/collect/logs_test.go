@@ -177,7 +177,7 @@ func TestLogsThatSayNothing(t *testing.T) {
 			_, gaps := Logs(t.Context(), logRequest(logRoot(t, c.logs), window(0, time.Hour)))
 			expectGaps(t, gaps, c.want...)
 			for _, g := range gaps {
-				if g.Class == fact.ClassNotExist && !strings.Contains(g.Do, "--engine-log") || g.Class == fact.ClassAside && !strings.Contains(g.Reason, "its log begins at") {
+				if g.Class == fact.ClassNotExist && !strings.Contains(g.Do, "--engine-log") && !strings.Contains(g.Reason, "its log begins at") || g.Class == fact.ClassAside && !strings.Contains(g.Reason, "its log begins at") {
 					t.Errorf("gap %+v", g)
 				}
 			}

@@ -19,6 +19,9 @@ func AskAnew(s *fact.Snapshot, q fact.Question) {
 	trial := *s
 	trial.Seen = fact.Seen{}
 	plan := First(&trial, &sc)
+	if q.Published != 0 {
+		plan.Published = Mesh(&trial, &sc)
+	}
 	belonging(s, &sc, &plan)
 	unasked(s, &plan)
 }

@@ -14,6 +14,8 @@ type Snapshot struct {
 	Tool string
 	// Taken is when the first pass began, by the clock of the host that asked.
 	Taken time.Time
+	// Took is how long it took, both looks together; 0: not known.
+	Took time.Duration `json:",omitzero"`
 	// Question is what the operator asked.
 	Question Question
 	// Here is the Swarm node fairway ran on; empty when the engine is in no Swarm.
