@@ -169,7 +169,8 @@ func (j *judge) report() *Report {
 	r := &Report{Format: ReportFormat, Tool: Tool{Name: "fairway", Version: s.Tool}, Taken: s.Taken.UTC(),
 		Question: j.question(), Checks: j.answers,
 		Causes: j.written(j.causes), Elsewhere: j.written(j.elsewhere), Settling: j.written(j.settling), Unconfirmed: j.written(j.once),
-		Tasks: j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(), Hosts: j.hosts(), Paths: j.paths(),
+		Changed: j.s.Changed,
+		Tasks:   j.tasks(), Probes: j.probes(), DNS: j.lookups(), Ladders: j.ladders(), Peers: j.peers(), Gaps: j.gaps(), Hosts: j.hosts(), Paths: j.paths(),
 		Nodes: j.nodes(), Untried: j.untried(), Figures: j.figures(), Flapping: j.flapping(),
 	}
 	r.Timeline, r.LeftOut = j.timeline()

@@ -26,3 +26,13 @@ func TestUnmadeConnectionsAreNoPass(t *testing.T) {
 		t.Errorf("a task that goes: gaps %+v (%v)", r.Gaps, err)
 	}
 }
+
+// TestReportSaysWhatWasChanged: what was put somewhere for a snapshot stands in
+// every report of it, from a case, too.
+func TestReportSaysWhatWasChanged(t *testing.T) {
+	s := facttest.Healthy()
+	s.Changed = []string{"Agents were deployed."}
+	if r, err := check.Run(s, check.All(), 0); err != nil || len(r.Changed) != 1 {
+		t.Errorf("changed %v (%v)", r.Changed, err)
+	}
+}
