@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/containerd/errdefs"
@@ -88,7 +89,7 @@ func (s *Swarm) loadAll(nodes []NodeState, one func(NodeState) (bool, error)) {
 			done, err := one(n)
 			switch {
 			case err != nil:
-				s.sayf("loading the image on %s: %s", n.Name, fact.OneLine(err.Error()))
+				s.sayf("loading the image on %s: %s", n.Name, fact.OneLine(strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")))
 			case done:
 				s.sayf("loaded the image on %s", n.Name)
 			}
