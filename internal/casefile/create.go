@@ -47,6 +47,14 @@ func (w *Writer) Look(i int, s *fact.Snapshot) error {
 	return nil
 }
 
+// Looks writes a snapshot that is whole already, after the looks before it.
+func (w *Writer) Looks(s *fact.Snapshot) error {
+	if err := w.stream.looks(s); err != nil {
+		return fmt.Errorf("write case %s: %w", w.path, err)
+	}
+	return nil
+}
+
 // Close writes the manifest and gives the file its name. After an error the part
 // stays.
 func (w *Writer) Close() error {

@@ -20,16 +20,24 @@ import (
 // gives the same bytes.
 func Write(w io.Writer, tool string, s *fact.Snapshot) error {
 	out := &stream{to: w, tool: tool}
-	var looks []*fact.Snapshot
-	for l := s; l != nil; l = l.Earlier {
-		looks = append([]*fact.Snapshot{l}, looks...)
+	if err := out.looks(s); err != nil {
+		return err
 	}
-	for i, l := range looks {
-		if err := out.look(i+1, l); err != nil {
+	return out.close()
+}
+
+// looks writes a snapshot after the looks before it.
+func (s *stream) looks(last *fact.Snapshot) error {
+	var all []*fact.Snapshot
+	for l := last; l != nil; l = l.Earlier {
+		all = append([]*fact.Snapshot{l}, all...)
+	}
+	for i, l := range all {
+		if err := s.look(i+1, l); err != nil {
 			return err
 		}
 	}
-	return out.close()
+	return nil
 }
 
 // stream writes the parts of a case into a writer.

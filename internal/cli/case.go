@@ -149,15 +149,9 @@ func (c *command) keep(s *fact.Snapshot, path string, redact bool) error {
 	if err != nil {
 		return toolError{err}
 	}
-	var looks []*fact.Snapshot
-	for l := s; l != nil; l = l.Earlier {
-		looks = append([]*fact.Snapshot{l}, looks...)
-	}
-	for i, l := range looks {
-		if err := w.Look(i+1, l); err != nil {
-			w.Abort()
-			return toolError{err}
-		}
+	if err := w.Looks(s); err != nil {
+		w.Abort()
+		return toolError{err}
 	}
 	if err := w.Close(); err != nil {
 		return toolError{err}

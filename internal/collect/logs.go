@@ -42,31 +42,13 @@ type LogRequest struct {
 // cannot be read.
 func Logs(ctx context.Context, req LogRequest) (*fact.Said, []fact.Gap) {
 	l := hearing{ctx: ctx, req: req, sources: sources(req), kept: kept{lines: req.MaxLines, bytes: req.MaxBytes}}
-	windows := merged(req.Windows)
+	windows := fact.MergedWindows(req.Windows)
 	for _, w := range windows {
 		l.window(w)
 	}
 	l.ring(windows)
 	l.missing(windows)
 	return l.said(windows), l.gaps
-}
-
-// merged sorts windows and joins those that touch.
-func merged(all []fact.Window) []fact.Window {
-	all = slices.DeleteFunc(slices.Clone(all), func(w fact.Window) bool { return w.To.Before(w.From) })
-	slices.SortStableFunc(all, func(a, b fact.Window) int { return a.From.Compare(b.From) })
-	var out []fact.Window
-	for _, w := range all {
-		if n := len(out) - 1; n >= 0 && !w.From.After(out[n].To) {
-			if w.To.After(out[n].To) {
-				out[n].To = w.To
-			}
-			out[n].Why = append(slices.Clone(out[n].Why), w.Why...)
-			continue
-		}
-		out = append(out, w)
-	}
-	return out
 }
 
 // hearing is one reading of this host's logs.

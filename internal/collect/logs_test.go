@@ -270,7 +270,7 @@ func TestLogsWithoutSecrets(t *testing.T) {
 func TestWindowsAreMerged(t *testing.T) {
 	a, b, c := window(0, time.Hour), window(time.Hour, 2*time.Hour), window(3*time.Hour, 4*time.Hour)
 	a.Why, b.Why = []string{"a"}, []string{"b"}
-	got := merged([]fact.Window{c, b, a, window(time.Minute, 0)})
+	got := fact.MergedWindows([]fact.Window{c, b, a, window(time.Minute, 0)})
 	if len(got) != 2 || got[0].To != b.To || strings.Join(got[0].Why, "") != "ab" || got[1].From != c.From {
 		t.Errorf("merged %+v", got)
 	}

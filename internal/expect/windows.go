@@ -47,7 +47,7 @@ func Windows(s *fact.Snapshot, sc *Scope) []fact.Window {
 	// Merging as they come keeps the newest where there are too many.
 	out := []fact.Window{now}
 	for _, e := range events {
-		if next := Merged(append(slices.Clone(out), e)); len(next) <= maxWindows {
+		if next := fact.MergedWindows(append(slices.Clone(out), e)); len(next) <= maxWindows {
 			out = next
 		}
 	}
@@ -102,28 +102,6 @@ func concerned(all bool, sc *Scope, t *fact.Task) bool {
 		slices.ContainsFunc(sc.Mesh, func(p Published) bool { return p.Service == t.ServiceID })
 }
 
-// Merged sorts windows and makes one of those that touch.
-func Merged(list []fact.Window) []fact.Window {
-	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b fact.Window) int { return a.From.Compare(b.From) })
-	var out []fact.Window
-	for _, w := range list {
-		if last := len(out) - 1; last >= 0 && !w.From.After(out[last].To) {
-			if w.To.After(out[last].To) {
-				out[last].To = w.To
-			}
-			for _, why := range w.Why {
-				if !slices.Contains(out[last].Why, why) && len(out[last].Why) < 8 {
-					out[last].Why = append(slices.Clone(out[last].Why), why)
-				}
-			}
-			continue
-		}
-		out = append(out, w)
-	}
-	return out
-}
-
 // ByClockOf tells windows by a node's own clock, wider by what the difference
 // is not known to.
 func ByClockOf(n *fact.Node, list []fact.Window) []fact.Window {
@@ -132,7 +110,7 @@ func ByClockOf(n *fact.Node, list []fact.Window) []fact.Window {
 		out[i].From = out[i].From.Add(n.ClockOffset - n.ClockWithin)
 		out[i].To = out[i].To.Add(n.ClockOffset + n.ClockWithin)
 	}
-	return Merged(out)
+	return fact.MergedWindows(out)
 }
 
 // LogNodes are the nodes whose logs belong to the question (runbook U8): those on

@@ -27,6 +27,30 @@ type Window struct {
 	Why []string `json:",omitempty"`
 }
 
+// MergedWindows sorts windows and makes one of those that touch; a window that ends
+// before it begins is none. Of what one is about, eight reasons are kept.
+func MergedWindows(list []Window) []Window {
+	list = slices.DeleteFunc(slices.Clone(list), func(w Window) bool { return w.To.Before(w.From) })
+	slices.SortStableFunc(list, func(a, b Window) int { return a.From.Compare(b.From) })
+	var out []Window
+	for _, w := range list {
+		last := len(out) - 1
+		if last < 0 || w.From.After(out[last].To) {
+			out = append(out, w)
+			continue
+		}
+		if w.To.After(out[last].To) {
+			out[last].To = w.To
+		}
+		for _, why := range w.Why {
+			if !slices.Contains(out[last].Why, why) && len(out[last].Why) < 8 {
+				out[last].Why = append(slices.Clone(out[last].Why), why)
+			}
+		}
+	}
+	return out
+}
+
 // LogSource is one log that was read.
 type LogSource struct {
 	// Name is a folder of journals or a file: "/var/log/journal", "/var/log/docker.log".
