@@ -21,6 +21,8 @@ type lines struct {
 	chunk int
 	// skip: what comes up to the next end of a line is no line.
 	skip bool
+	// open: the line that was returned last has no end, the stream had.
+	open bool
 	err  error
 }
 
@@ -73,6 +75,7 @@ func (l *lines) cut() ([]byte, bool) {
 		looked = len(have)
 		if !l.fill() {
 			l.drop(looked)
+			l.open = true
 			return have[:min(looked, MaxLine)], looked > 0
 		}
 	}
@@ -113,6 +116,9 @@ func (l *lines) fill() bool {
 	l.err = io.ErrNoProgress
 	return false
 }
+
+// ended says whether all that the stream had was taken.
+func (l *lines) ended() bool { return l.err == io.EOF && l.lo == l.hi }
 
 // trouble is what ended the stream early.
 func (l *lines) trouble() error {

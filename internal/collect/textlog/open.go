@@ -17,8 +17,10 @@ const (
 	// how many of them are opened, the newest first.
 	maxNames = 10000
 	maxFiles = 64
-	// tries is how often a log is opened anew that is being rotated.
+	// tries is how often a log is opened anew that is being rotated; the n-th waits
+	// n pauses.
 	tries = 5
+	pause = 10 * time.Millisecond
 )
 
 // file is one opened file of a log.
@@ -44,8 +46,8 @@ type set struct {
 	files          []*file
 	damage         []string
 	first, written time.Time
-	// vanished: a file was there when the folder was listed, and then was not.
-	vanished bool
+	// listed are the siblings that were there before the first was opened.
+	listed []sibling
 }
 
 func (s *set) close() {
@@ -59,10 +61,15 @@ func (s *set) close() {
 func open(path string, q Query) (*set, error) {
 	for try := 1; ; try++ {
 		s, err := openOnce(path, q)
-		if err != nil || try == tries || !s.moved(path) {
+		if err != nil || !s.moved(path) {
 			return s, err
 		}
+		if try == tries {
+			s.damage = append(s.damage, path+": it was rotated again and again while it was opened: lines may be missing")
+			return s, nil
+		}
 		s.close()
+		time.Sleep(time.Duration(try) * pause)
 	}
 }
 
@@ -86,7 +93,8 @@ func openOnce(path string, q Query) (*set, error) {
 // addSiblings opens those that were still written when the window began.
 func (s *set) addSiblings(path string, q Query) {
 	opened := 0
-	for _, sib := range siblings(path) {
+	s.listed = siblings(path)
+	for _, sib := range s.listed {
 		written := sib.info.ModTime()
 		if written.Add(wallSlack).Before(q.From) {
 			s.begins(written)
@@ -95,7 +103,6 @@ func (s *set) addSiblings(path string, q Query) {
 			s.damage = append(s.damage, sib.name+": it was not opened, nor were those before it: they are too many")
 			return
 		} else if err := s.add(sib.name, q); err != nil {
-			s.vanished = s.vanished || errors.Is(err, fs.ErrNotExist)
 			s.damage = append(s.damage, fmt.Sprintf("%s: %v", sib.name, err))
 		}
 	}
@@ -138,9 +145,10 @@ func (s *set) begins(at time.Time) {
 	}
 }
 
-// moved says whether names mean other files by now.
+// moved says whether names mean other files by now. logrotate turns the siblings over
+// before the file at path, the oldest first: each of them is looked at.
 func (s *set) moved(path string) bool {
-	if s.vanished {
+	if !sameSiblings(s.listed, siblings(path)) {
 		return true
 	}
 	now, err := os.Stat(path)
@@ -181,6 +189,13 @@ func openFile(name string, q Query) (*file, error) {
 }
 
 var errNotRegular = errors.New("it is not a regular file")
+
+// beingWritten says whether somebody wrote into the file just now: a line without an
+// end may be half a line then, and half an address is a wrong one.
+func (f *file) beingWritten() bool {
+	info, err := f.Stat()
+	return err == nil && time.Since(info.ModTime()).Abs() < time.Second
+}
 
 // look finds out when a file begins.
 func (f *file) look() {

@@ -41,6 +41,18 @@ func siblings(path string) (out []sibling) {
 	return out
 }
 
+// sameSiblings says whether two lists hold the same files by the same names, in any order.
+func sameSiblings(a, b []sibling) bool {
+	infos := map[string]fs.FileInfo{}
+	for _, x := range a {
+		infos[x.name] = x.info
+	}
+	return len(a) == len(b) && !slices.ContainsFunc(b, func(x sibling) bool {
+		info, ok := infos[x.name]
+		return !ok || !os.SameFile(info, x.info)
+	})
+}
+
 // rotated says whether a name is base with what logrotate puts behind it, or before
 // its extension: .1, -20260101, -2026-01-01-1767225600.
 func rotated(base, name string) bool {

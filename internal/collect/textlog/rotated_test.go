@@ -167,7 +167,8 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// TestLastLineWithoutEnd: it is a line, and so is one that grows meanwhile.
+// TestLastLineWithoutEnd: it is a line, and so is one that grows meanwhile; while it is
+// being written it is none yet.
 func TestLastLineWithoutEnd(t *testing.T) {
 	path := put(t, filepath.Join(t.TempDir(), "docker.log"), bytes.TrimSuffix(plainLog(0, 10), []byte("\n")), secondNo(10))
 	found, _ := readAll(t, path, seconds(0, 100))
@@ -183,6 +184,17 @@ func TestLastLineWithoutEnd(t *testing.T) {
 	})
 	if err != nil || n != 10 {
 		t.Errorf("%d lines of a file that grows, %v", n, err)
+	}
+	_, err = f.WriteString(`time="2026-11-20T22:10:30Z" level=info msg="memberlist: Suspect 10.0.0.1`)
+	must(t, err)
+	found, _ = readAll(t, path, seconds(0, 100))
+	if last := found[len(found)-1].text; strings.Contains(last, "Suspect") {
+		t.Errorf("half a line was read: %s", last)
+	}
+	_, err = f.WriteString("2 has failed\"\n")
+	must(t, err)
+	if found, _ = readAll(t, path, seconds(0, 100)); !strings.HasSuffix(found[len(found)-1].text, `10.0.0.12 has failed"`) {
+		t.Errorf("the last of %d lines is %s", len(found), found[len(found)-1].text)
 	}
 }
 

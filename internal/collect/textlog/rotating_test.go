@@ -39,6 +39,27 @@ func TestWhileItIsRotated(t *testing.T) {
 	}
 }
 
+// TestMovedWhileItIsOpened: each step of a rotation is noticed by the one that has
+// opened the files before it, and an unchanged folder is not called rotated.
+func TestMovedWhileItIsOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "docker.log")
+	for i, name := range []string{path + ".4.gz", path + ".3.gz", path + ".2", path + ".1", path} {
+		put(t, name, plainLog(10*i, 10), secondNo(10*i+10))
+	}
+	for _, step := range [][2]string{{".4.gz", ".5.gz"}, {".3.gz", ".4.gz"}, {".1", ".3"}, {"", ".1"}} {
+		s, err := openOnce(path, seconds(0, 1<<30))
+		must(t, err)
+		if s.moved(path) {
+			t.Errorf("before %s becomes %s: called moved, and nothing did", step[0], step[1])
+		}
+		must(t, os.Rename(path+step[0], path+step[1]))
+		if !s.moved(path) {
+			t.Errorf("%s became %s: not noticed", step[0], step[1])
+		}
+		s.close()
+	}
+}
+
 // keepRotating writes lines, and rotates as logrotate does: it renames, the newest
 // but one is packed, and nothing is ever thrown away.
 func keepRotating(path string, stop chan struct{}, written chan int) error {

@@ -125,9 +125,10 @@ func (r *reader) plain(ctx context.Context, f *file) error {
 	if err != nil {
 		return err
 	}
-	r.lines.reset(io.NewSectionReader(f, from, f.size-from), from, false)
+	// The last line may go on behind what the file's size was when it was opened.
+	r.lines.reset(io.NewSectionReader(f, from, f.size+allBuffer-from), from, false)
 	err = r.scan(ctx, f)
-	if err == nil && r.lines.err == io.EOF && r.lines.at < f.size {
+	if err == nil && r.lines.ended() && r.lines.at < f.size {
 		return errShrank
 	}
 	return err
@@ -153,6 +154,15 @@ func (r *reader) scan(ctx context.Context, f *file) error {
 		line, at, ok := r.lines.next()
 		if !ok {
 			return r.lines.trouble()
+		}
+		if f.packed == nil && at >= f.size {
+			return nil
+		}
+		if f.packed == nil && r.lines.open && f.beingWritten() {
+			r.lines.reset(io.NewSectionReader(f, at, allBuffer), at, false)
+			if line, _, ok = r.lines.next(); !ok || r.lines.open {
+				return nil
+			}
 		}
 		if r.line(f.clock, line, at) {
 			return nil
