@@ -17,6 +17,9 @@ type names struct {
 	alias map[string]string
 	// byWord finds names by their first word in lower case, the longest first.
 	byWord map[string][]string
+	// hosts are whole names of hosts whose first part is an ordinary word, which
+	// stays in sentences where it stands alone; the longest first.
+	hosts []string
 }
 
 func newNames() *names {
@@ -142,6 +145,16 @@ func (n *names) at(s string, word int) string {
 	return ""
 }
 
+// hostAt returns the whole name of a host at the start of s.
+func (n *names) hostAt(s string) string {
+	for _, host := range n.hosts {
+		if len(host) <= len(s) && strings.EqualFold(s[:len(host)], host) && ends(s, len(host)) {
+			return host
+		}
+	}
+	return ""
+}
+
 // learnIDs collects the IDs of a snapshot.
 func (r *redactor) learnIDs(v reflect.Value, field string) {
 	if v.Kind() != reflect.String || v.String() == "" {
@@ -207,9 +220,13 @@ func (r *redactor) learnHost(s string) {
 	if r.plainAlready(s) {
 		return
 	}
-	host, domain, _ := strings.Cut(s, ".")
+	host, domain, dotted := strings.Cut(s, ".")
 	r.names.add(host, "node")
 	r.names.add(domain, "domain")
+	if dotted && ordinary[strings.ToLower(host)] && !slices.Contains(r.names.hosts, s) {
+		r.names.hosts = append(r.names.hosts, s)
+		slices.SortFunc(r.names.hosts, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	}
 }
 
 // plainAlready says that a name is an address or an ID all over, or one of Swarm's.

@@ -139,6 +139,24 @@ func TestRedactSentences(t *testing.T) {
 	}
 }
 
+// TestRedactHostsOfOrdinaryWords: a host may be called what a sentence says; its
+// whole name is no word.
+func TestRedactHostsOfOrdinaryWords(t *testing.T) {
+	for _, host := range []string{"Do.1", "node.no", "manager.corp.example", "worker.2.lan"} {
+		s := taken()
+		s.Wanted.Nodes[0].Hostname = host
+		s.Wanted.Tasks[0].Err = "do not ask the manager or worker " + host + ": no node"
+		redacted, _ := fact.Redact(s, seed)
+		for _, w := range facttest.Redacted(s, redacted) {
+			t.Errorf("%s: %s", host, w)
+		}
+		want := "do not ask the manager or worker " + redacted.Wanted.Nodes[0].Hostname + ": no node"
+		if got := redacted.Wanted.Tasks[0].Err; got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
 func TestRedactKeepsRelations(t *testing.T) {
 	s := taken()
 	id := string(facttest.App)

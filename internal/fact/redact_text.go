@@ -24,6 +24,8 @@ const (
 type hit struct {
 	length int
 	name   string
+	// host is the whole name of one, of several names.
+	host string
 	// id is an ID, after "veth" maybe.
 	id string
 	// addr has a prefix length if bits is not negative; reverse: it was written as
@@ -39,6 +41,8 @@ func (r *redactor) instead(h hit) string {
 	switch {
 	case h.name != "":
 		return r.names.alias[h.name]
+	case h.host != "":
+		return r.text(h.host, inName)
 	case h.id != "":
 		return r.id(h.id)
 	case !h.mac.IsZero():
@@ -133,7 +137,11 @@ func (r *redactor) nameAt(s string, word int, m manner) hit {
 		return hit{}
 	}
 	name := r.names.at(s, word)
-	if name == "" || m == inSentence && ordinary[strings.ToLower(name)] {
+	if m == inSentence && ordinary[strings.ToLower(name)] {
+		host := r.names.hostAt(s)
+		return hit{length: len(host), host: host}
+	}
+	if name == "" {
 		return hit{}
 	}
 	return hit{length: len(name), name: name}
