@@ -172,10 +172,12 @@ func (r *KernelRequest) anyRunning() bool {
 }
 
 // nobodys: no container is behind that name, and no network that this node
-// takes part in. The engine leaves the files of what ended for about a minute.
+// takes part in. The engine leaves the files of what ended for about a minute, and
+// that of ingress_sbox for good where the ingress network was removed and this node
+// has none now (seen on 20.10 and 26.1).
 func (r *KernelRequest) nobodys(name string) bool {
 	role, network := r.role(name)
-	if n := r.Engine.Network(network); role == fact.RoleOverlay || role == fact.RoleLB {
+	if n := r.Engine.Network(network); role == fact.RoleOverlay || role == fact.RoleLB || role == fact.RoleIngress {
 		return n == nil || !n.Instantiated
 	}
 	return len(r.inside(name)) == 0 && (role == fact.RoleOther || role == fact.RoleContainer)

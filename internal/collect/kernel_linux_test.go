@@ -296,6 +296,31 @@ func TestHandlesThatAreNoNamespaces(t *testing.T) {
 	}
 }
 
+// TestLeftoverOfIngress: the file of ingress_sbox hides something only where the
+// engine takes part in the ingress network.
+func TestLeftoverOfIngress(t *testing.T) {
+	for name, c := range map[string]struct {
+		nets []fact.EngineNetwork
+		gaps int
+	}{
+		"removed": {nil, 0},
+		"unused":  {[]fact.EngineNetwork{{Network: fact.Network{ID: "ingressnet", Name: "ingress", Ingress: true}}}, 0},
+		"in use":  {[]fact.EngineNetwork{{Network: fact.Network{ID: "ingressnet", Name: "ingress", Ingress: true}, Instantiated: true}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			if err := os.WriteFile(filepath.Join(b.dir, "ingress_sbox"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			req := b.request()
+			req.Engine.Networks = append(req.Engine.Networks, c.nets...)
+			if k, gaps := Kernel(t.Context(), req); k == nil || len(gaps) != c.gaps || c.gaps > 0 && gaps[0].NetNS != "ingress_sbox" {
+				t.Errorf("%+v", gaps)
+			}
+		})
+	}
+}
+
 // TestInsideAContainer: without the host's handle, and ourselves in one of the
 // engine's namespaces, nothing may be taken for the host.
 func TestInsideAContainer(t *testing.T) {
