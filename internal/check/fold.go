@@ -116,7 +116,9 @@ func onPath(s *fact.Snapshot, sc *expect.Scope, f *Finding) bool {
 			return slices.Contains(sc.FromServices, id) || slices.Contains(sc.ToServices, id)
 		})
 	}
-	if nets := sc.Overlays(); f.Network != "" && len(nets) > 0 && !slices.Contains(nets, f.Network) {
+	// Ports of hosts alone lead over no overlay.
+	hostsOnly := s.Question.To == "" && len(sc.Mesh) > 0
+	if nets := sc.Overlays(); f.Network != "" && (len(nets) > 0 || hostsOnly) && !slices.Contains(nets, f.Network) {
 		return false
 	}
 	from, to := append(hosts(sc.From), meshed(s, sc)...), hosts(sc.To)

@@ -81,3 +81,19 @@ func TestPublishModeHostClaimsItsNodesOnly(t *testing.T) {
 		t.Errorf("%s: %+v", r.Summary, r.Causes)
 	}
 }
+
+// TestHostPortNeedsNoOverlay: what is wrong with an overlay is no cause of a
+// question about a port of hosts, and is told all the same.
+func TestHostPortNeedsNoOverlay(t *testing.T) {
+	look := func() *fact.Snapshot {
+		s := facttest.Healthy()
+		hostPort(s)
+		dropFDB(s, 1, fact.OverlayMAC(facttest.ApiIP(2)))
+		return s
+	}
+	s := look()
+	s.Earlier = look()
+	if r := run(t, s); r.Verdict != check.VerdictOK || len(r.Causes) != 0 || len(r.Elsewhere) != 1 || r.Elsewhere[0].ID != "fdb-missing" {
+		t.Errorf("%s: causes %s, elsewhere %s", r.Verdict, ids(r.Causes), ids(r.Elsewhere))
+	}
+}
