@@ -106,12 +106,19 @@ func (o *overlay) sent(vx *fact.Link) (said string, ok bool) {
 	return "", true
 }
 
-// unladdered lists the ladders that should have been climbed and were not.
+// unladdered lists the ladders that should have been climbed and were not. One from
+// the same node to the same other one will do, whichever tasks it was between.
 func (in *In) unladdered() []fact.MTUProbe {
+	nodeOf := func(id fact.TaskID) fact.NodeID {
+		if t := in.Wanted.Task(id); t != nil {
+			return t.Node
+		}
+		return ""
+	}
 	var out []fact.MTUProbe
 	for _, want := range expect.First(in.Snapshot, in.Scope).MTU {
 		if !slices.ContainsFunc(in.Seen.MTU, func(m fact.MTUProbe) bool {
-			return m.From.Node == want.From.Node && m.Network == want.Network && m.Target == want.Target
+			return m.From.Node == want.From.Node && m.Network == want.Network && (m.Target == want.Target || nodeOf(m.To) != "" && nodeOf(m.To) == nodeOf(want.To))
 		}) {
 			out = append(out, want)
 		}

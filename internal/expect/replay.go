@@ -53,9 +53,17 @@ func belonging(s *fact.Snapshot, sc *Scope, plan *Plan) {
 	})
 	seen.DNS = slices.DeleteFunc(seen.DNS, func(p fact.DNSProbe) bool { return !from(p.From) || !name(p) })
 	seen.MTU = slices.DeleteFunc(seen.MTU, func(p fact.MTUProbe) bool {
-		return p.From.Task != "" && !from(p.From) || !to(p.To) || !network(p.Network)
+		return !network(p.Network) || (p.From.Task != "" && !from(p.From) || !to(p.To)) && !between(s, sc, &p)
 	})
 	seen.Published = slices.DeleteFunc(seen.Published, func(p fact.PublishedProbe) bool { return !mesh(p) && !from(p.From) })
+}
+
+// between: a ladder of other tasks on the very way from one node to another that
+// the question is about. One is climbed for each network and pair of nodes.
+func between(s *fact.Snapshot, sc *Scope, p *fact.MTUProbe) bool {
+	t := s.Wanted.Task(p.To)
+	return t != nil && slices.ContainsFunc(sc.From, func(e End) bool { return e.NodeName == p.From.Node }) &&
+		slices.ContainsFunc(sc.To, func(e End) bool { return e.Node == t.Node })
 }
 
 // unasked notes the probes that the question needs and the snapshot has not.

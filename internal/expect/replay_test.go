@@ -45,3 +45,21 @@ func TestAskAnewNarrower(t *testing.T) {
 		t.Errorf("all was sent, but: %v", s.Gaps)
 	}
 }
+
+// TestAskAnewKeepsLaddersOfTheWay: of a whole Swarm one ladder a pair of nodes is
+// climbed, by whichever tasks; it belongs to every question about that way.
+func TestAskAnewKeepsLaddersOfTheWay(t *testing.T) {
+	s := facttest.Whole(facttest.Healthy())
+	// From n2 to n3 only api's task has climbed one, to web's.
+	s.Seen.MTU = slices.DeleteFunc(s.Seen.MTU, func(p fact.MTUProbe) bool {
+		return p.From.Node == "n2" && !(p.From.Task == facttest.Api(2) && p.To == facttest.Web(3))
+	})
+	expect.AskAnew(s, fact.Question{From: "web.2", To: "api.3", Port: 8080, Proto: "tcp"})
+	if len(s.Seen.MTU) != 1 || s.Seen.MTU[0].To != facttest.Web(3) {
+		t.Errorf("ladders left: %+v", s.Seen.MTU)
+	}
+	expect.AskAnew(s, fact.Question{From: "web.2", To: "api.1", Port: 8080, Proto: "tcp"})
+	if len(s.Seen.MTU) != 0 {
+		t.Errorf("ladders of another way: %+v", s.Seen.MTU)
+	}
+}
