@@ -94,6 +94,12 @@ func Compare(a, b *fact.Snapshot, checks []*Check) (*Diff, error) {
 	if asked, then := ra.Question, rb.Question; asked.From != then.From || asked.To != then.To || asked.Published != then.Published {
 		c.notes = append(c.notes, "the questions differ: probes that only one of them made")
 	}
+	if b.Taken.Before(a.Taken) {
+		c.notes = append(c.notes, "the first case is the later one: what is called appeared was there before, and what went came later")
+	}
+	if a.Wanted != nil && b.Wanted != nil && a.Wanted.ClusterID != b.Wanted.ClusterID {
+		c.notes = append(c.notes, "they are of two Swarms, or one is redacted: names and addresses of one mean nothing in the other")
+	}
 	slices.Sort(c.notes)
 	d.NotCompared = append(d.NotCompared, slices.Compact(c.notes)...)
 	return d, nil

@@ -264,3 +264,15 @@ func TestDiffKnowsWhatDependsOnTheQuestion(t *testing.T) {
 		t.Errorf("another owner is not told:\n%s", got)
 	}
 }
+
+// TestDiffSaysWhatCannotBeCompared: two sides that belong to different Swarms, or
+// stand in the wrong order, are compared all the same, and it is said.
+func TestDiffSaysWhatCannotBeCompared(t *testing.T) {
+	a, b := facttest.Healthy(), facttest.Healthy()
+	b.Taken = a.Taken.Add(-time.Hour)
+	b.Wanted.ClusterID = "othercluster"
+	got := differs(compared(t, a, b))
+	if !strings.Contains(got, "the first case is the later one") || !strings.Contains(got, "of two Swarms, or one is redacted") {
+		t.Errorf("%s", got)
+	}
+}

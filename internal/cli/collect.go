@@ -89,14 +89,20 @@ func (c *command) runCollect(ctx context.Context, args []string, f diagnoseFlags
 func (c *command) inventory(s *fact.Snapshot, r *check.Report, path string) error {
 	var b strings.Builder
 	line := func(format string, a ...any) { fmt.Fprintln(&b, c.fit(c.env.Stdout, fmt.Sprintf(format, a...))) }
+	row := func(of, text string) {
+		if width := c.env.Width(c.env.Stdout); width > 20 {
+			text = render.Wrap(text, width, 12)
+		}
+		fmt.Fprintf(&b, "  %-9s %s\n", render.Clean(of), text)
+	}
 	line("In %s:", path)
 	if w := s.Wanted; w != nil {
-		line("  wanted    %d services, %d tasks, %d networks, %d nodes", len(w.Services), len(w.Tasks), len(w.Networks), len(w.Nodes))
+		row("wanted", fmt.Sprintf("services %d, tasks %d, networks %d, nodes %d", len(w.Services), len(w.Tasks), len(w.Networks), len(w.Nodes)))
 	}
 	for i := range s.Nodes {
-		line("  %-9s %s", render.Clean(s.Nodes[i].Name), contents(&s.Nodes[i]))
+		row(s.Nodes[i].Name, contents(&s.Nodes[i]))
 	}
-	line("  seen      %d connections, %d look-ups, %d packet-size ladders", r.Work.Connections, r.Work.Lookups, r.Work.Echoes)
+	row("seen", fmt.Sprintf("connections %d, look-ups %d, packet-size ladders %d", r.Work.Connections, r.Work.Lookups, r.Work.Echoes))
 	tell := func(head string, which func(check.Gap) bool) {
 		for _, g := range r.Gaps {
 			if !which(g) {
@@ -106,7 +112,7 @@ func (c *command) inventory(s *fact.Snapshot, r *check.Report, path string) erro
 				line("%s", head)
 				head = ""
 			}
-			line("  %-9s %s: %s", render.Clean(cmp.Or(g.Node, "Swarm")), g.What, render.Clean(g.Reason))
+			row(cmp.Or(g.Node, "Swarm"), render.Clean(g.What+": "+g.Reason))
 		}
 	}
 	if !slices.ContainsFunc(r.Gaps, hides) {
@@ -126,13 +132,13 @@ func hides(g check.Gap) bool { return !g.Aside }
 func contents(n *fact.Node) string {
 	var out []string
 	if e := n.Engine; e != nil {
-		out = append(out, fmt.Sprintf("engine %s, %d containers, %d networks", e.Version, len(e.Containers), len(e.Networks)))
+		out = append(out, fmt.Sprintf("engine %s, containers %d, networks %d", e.Version, len(e.Containers), len(e.Networks)))
 	}
 	if k := n.Kernel; k != nil {
-		out = append(out, fmt.Sprintf("kernel %s, %d namespaces", k.Release, len(k.Namespaces)))
+		out = append(out, fmt.Sprintf("kernel %s, namespaces %d", k.Release, len(k.Namespaces)))
 	}
 	if s := n.Said; s != nil {
-		out = append(out, fmt.Sprintf("%d log lines in %d windows", len(s.Lines), len(s.Windows)))
+		out = append(out, fmt.Sprintf("log lines %d, windows of time %d", len(s.Lines), len(s.Windows)))
 	}
 	if len(out) == 0 {
 		return "nothing"
