@@ -27,6 +27,7 @@ type agent struct {
 	log      *slog.Logger
 	hash     func() string
 	idle     *time.Timer
+	places   fleet.Places
 
 	mu sync.Mutex
 	// here is nil until the engine has answered.
@@ -169,6 +170,9 @@ func (a *agent) Probe(ctx context.Context, r fleet.ProbeRequest) (*fleet.ProbeAn
 		e = l.believe(ctx)
 	}
 	if err := fleet.Allow(e, &r); err != nil {
+		return nil, err
+	}
+	if err := a.places.Allow(e, &r, a.where.Now()); err != nil {
 		return nil, err
 	}
 	return l.Probe(ctx, r)

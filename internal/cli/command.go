@@ -132,7 +132,6 @@ Limitations:
   Run it as root on a manager: on a worker it knows what that engine knows,
   without root it cannot enter containers. An agent on the node it runs on
   makes up for root.
-  Places outside the Swarm cannot be asked about yet.
   Linux only; elsewhere it asks the engine and reads no kernel. A case
   (collect, --save) can be asked anywhere.
 `

@@ -46,12 +46,15 @@ characters or more), a container, or the address of one on an overlay. Without
 FROM, every service that shares a network with TO is asked. Without a port, the
 ports that TO's tasks listen on and those that it publishes are tried.
 
+TO may also be a place outside the Swarm, host:port or a URL: then FROM's tasks
+ask for its name and connect to it, each also compared with its own host.
+
 With :PORT alone (or :PORT/udp) it asks every node's published port, from other
 nodes and from itself, and follows its path from hop to hop; with both, the path
 from FROM to TO comes first. Where FROM reaches TO and one of them publishes a
 port, that port is looked at as well. No more than 10 requests are made from one
 place to one address.`,
-		Example: "  fairway diagnose web api:8080\n  fairway diagnose :8080 --hostname myapp.example.com --path /health\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api",
+		Example: "  fairway diagnose web api:8080\n  fairway diagnose :8080 --hostname myapp.example.com --path /health\n  fairway diagnose web.2 api:53/udp\n  fairway diagnose --node worker-3 -o json api\n  fairway diagnose web db.example.com:5432",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.ran = cmd
 			return c.runDiagnose(cmd.Context(), args, f)
@@ -148,7 +151,7 @@ func (c *command) answer(ctx context.Context, q *fact.Question, f *diagnoseFlags
 		// A name may be unknown only because nobody was asked about it.
 		return toolError{errors.New("interrupted before there was anything to report")}
 	case errors.As(err, &unknown):
-		return notKnown(unknown)
+		return usageError{unknown}
 	case err != nil:
 		return toolError{err}
 	}
@@ -194,14 +197,6 @@ func (c *command) look(ctx context.Context, q fact.Question, f *diagnoseFlags, s
 	return c.env.Look(ctx, q, LookOptions{Host: c.engine.host, Context: c.engine.context, Getenv: c.engine.environment(c.env.Getenv),
 		Home: c.env.Home, Hostname: c.env.Hostname, Timeout: f.timeout, Now: c.env.Now, Version: Version(), SSH: ssh, Config: configFolder(c.env),
 		AllNodes: f.logs.allNodes, Logs: logPlaces{engine: f.logs.places.engine, ring: true}, Keep: keep}, p.say)
-}
-
-// notKnown adds what a name with a dot may have meant.
-func notKnown(e *expect.NameError) error {
-	if e.Outside {
-		return usagef("%w; a place outside the Swarm cannot be asked about yet", e)
-	}
-	return usageError{e}
 }
 
 // report writes the whole report in one go.

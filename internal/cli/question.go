@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // grammar is said where an argument was not understood.
-const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID, a container or its address on an overlay; or :PORT of a published port, alone or before them"
+const grammar = "give [FROM] TO[:port[/udp]], each a service, service.slot, a task ID, a container or its address on an overlay, TO also host:port outside the Swarm; or :PORT of a published port, alone or before them"
 
 // question reads the arguments of diagnose.
 func question(args []string) (fact.Question, error) {
@@ -77,8 +78,11 @@ func portNumber(number, what, arg string) (uint16, error) {
 
 // target reads TO[:port[/protocol]] into the question.
 func target(q fact.Question, to string) (fact.Question, error) {
-	if outside(to) {
-		return q, usagef("a place outside the Swarm (%s) cannot be asked about yet: %s", to, grammar)
+	if strings.Contains(to, "://") {
+		return site(q, to)
+	}
+	if bracketed(to) {
+		return q, usagef("TO %q has something in brackets that is no address: %s", to, grammar)
 	}
 	name, rest, found := split(to)
 	q.To, q.Proto = name, "tcp"
@@ -122,9 +126,34 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// outside reports whether TO is a URL or something in brackets that is no
-// address, which no service, task or container is called by.
-func outside(to string) bool {
+// bracketed reports whether TO has something in brackets that is no address.
+func bracketed(to string) bool {
 	inner, after, _ := strings.Cut(strings.TrimPrefix(to, "["), "]")
-	return strings.Contains(to, "://") || strings.HasPrefix(to, "[") && (!isAddress(inner) || after != "" && after[0] != ':')
+	return strings.HasPrefix(to, "[") && (!isAddress(inner) || after != "" && after[0] != ':')
+}
+
+// site reads a URL, as it is copied from a configuration: its host and port count.
+func site(q fact.Question, to string) (fact.Question, error) {
+	u, err := url.Parse(to)
+	if err != nil || u.Hostname() == "" {
+		return q, usagef("TO %q is no URL with a host: %s", withoutUser(to), grammar)
+	}
+	q.To, q.Proto = u.Hostname(), "tcp"
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if port == "" {
+		return q, usagef("TO %q names no port: %s", withoutUser(to), grammar)
+	}
+	q.Port, err = portNumber(port, "TO", withoutUser(to))
+	return q, err
+}
+
+// withoutUser leaves out what stands before the host: it may hold a password.
+func withoutUser(to string) string {
+	scheme, rest, _ := strings.Cut(to, "://")
+	authority, path, _ := strings.Cut(rest, "/")
+	authority = authority[strings.LastIndexByte(authority, '@')+1:]
+	return strings.TrimSuffix(scheme+"://"+authority+"/"+path, "/")
 }

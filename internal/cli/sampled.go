@@ -20,6 +20,9 @@ func sampled(p *expect.Plan) []fact.Gap {
 	if p.Each > 0 {
 		say("name one source with service.slot, or one port", "every source tried %d of %d targets, each beginning at another one: %s", p.Each, p.Of, limitOf(p))
 	}
+	if p.Leaving.N < p.Leaving.Of {
+		say("name one source with service.slot", "%d of %d tasks tried the place outside: it is somebody else's", p.Leaving.N, p.Leaving.Of)
+	}
 	var parts []string
 	if p.Pairs.N < p.Pairs.Of {
 		parts = append(parts, fmt.Sprintf("%d of %d pairs of tasks were tried, every task in turn: %s", p.Pairs.N, p.Pairs.Of, limitOf(p)))

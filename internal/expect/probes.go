@@ -29,6 +29,8 @@ type Plan struct {
 	Hosts Share
 	// Requests are how many requests to published ports are made, of a whole Swarm.
 	Requests Share
+	// Leaving are the tasks that try a place outside the Swarm.
+	Leaving Share
 }
 
 // Share is how many there are of so many.
@@ -50,6 +52,11 @@ var resolverPort = netip.AddrPortFrom(ResolverAddr, 53)
 func First(s *fact.Snapshot, sc *Scope) Plan {
 	if s.Question.All {
 		return everyone(s, sc)
+	}
+	if sc.Outside != nil {
+		p := leave(s, sc)
+		p.Published, p.Requests = meshPlan(s, sc)
+		return p
 	}
 	p := planner{s: s, sc: sc, ladder: map[ladderKey]bool{}}
 	var sources []*End
@@ -258,6 +265,9 @@ func PathNodes(sc *Scope) []fact.NodeID {
 // address 127.0.0.11:53 is asked on the port it really listens on.
 func FollowUp(s *fact.Snapshot, sc *Scope) Plan {
 	var p Plan
+	if sc.Outside != nil && !sc.Outside.Addr.IsValid() {
+		p = named(s, sc)
+	}
 	for _, d := range s.Seen.DNS {
 		if d.Outcome != fact.Open {
 			p.DNS = append(p.DNS, direct(s, d)...)
@@ -283,7 +293,7 @@ func reverse(tried, planned []fact.TCPProbe) []fact.DNSProbe {
 	done := map[key]bool{}
 	for _, t := range slices.Concat(tried, planned) {
 		k := key{t.From.Node + "/" + t.From.NetNS, t.Target.Addr()}
-		if t.Outcome == fact.Open || done[k] {
+		if t.Outcome == fact.Open || done[k] || IsOutside(&t) {
 			continue
 		}
 		done[k] = true

@@ -171,7 +171,7 @@ func notPublished(s *fact.Snapshot, all []Published) error {
 // a port through the routing mesh, so that the runbook goes on to part I (U4).
 func Onward(s *fact.Snapshot, sc *Scope) bool {
 	q := s.Question
-	if q.All || q.To == "" || q.Published != 0 || q.Mesh || len(s.Seen.TCP) == 0 {
+	if q.All || q.To == "" || q.Published != 0 || q.Mesh || len(s.Seen.TCP) == 0 || sc.Outside != nil {
 		return false
 	}
 	if slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return p.Outcome != fact.Open }) {

@@ -60,6 +60,8 @@ type Scope struct {
 	// Mesh are the published ports in question: part I of the runbook. Nodes are
 	// then all that listen on them and are to be looked at.
 	Mesh []Published
+	// Outside is the place outside the Swarm that is asked about instead of To; nil: none.
+	Outside *Place
 	// Asked are the nodes whose published ports are asked: Nodes, and those that
 	// the question can do without and nobody looked at.
 	Asked []fact.NodeID
@@ -102,7 +104,9 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 	}
 	var err error
 	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {
-		return sc, err
+		if sc.Outside, err = outside(&q, err); err != nil {
+			return sc, err
+		}
 	}
 	if q.From == "" {
 		sc.FromServices = sharing(s, sc.To, sc.ToServices)

@@ -28,6 +28,8 @@ const maxPerPair = 10
 //   - from the host: TCP to ports 7946 and 2377, echoes, and datagrams of ours
 //     to the data path port or one beside it, with a VNI that no network of the
 //     engine has;
+//   - to a place outside the Swarm, from a container and from the host: TCP to at
+//     most 8 addresses and ports in a request, and 32 in an hour (Places);
 //   - for published ports what allowance.published allows: HTTP only to nodes of
 //     this Swarm and to a task from inside itself;
 //   - never to other loopback, link-local, multicast or broadcast addresses.
@@ -42,16 +44,20 @@ func Allow(e *fact.Engine, r *ProbeRequest) error {
 	}
 	a := allowance{e, r.Spaces}
 	q := &r.Probes
+	if n := len(a.places(q)); n > placesAtOnce {
+		return fmt.Errorf("probe: %d places outside the Swarm in one request, %d are allowed", n, placesAtOnce)
+	}
 	return firstOf(
 		each("tcp", q.TCP, func(p *fact.TCPProbe) bool {
-			return a.overlay(p.Target.Addr()) && p.Target.Port() != 0 && !a.below(p.From)
+			return p.Target.Port() != 0 && !a.below(p.From) && (a.overlay(p.Target.Addr()) || a.place(p.From, p.Target))
 		}),
 		each("dns", q.DNS, a.question),
 		each("mtu", q.MTU, func(p *fact.MTUProbe) bool {
 			return !a.below(p.From) && (a.overlay(p.Target) || a.fromHost(p.From) && underlay(p.Target))
 		}),
 		each("peer", q.Peers, func(p *fact.PeerProbe) bool {
-			return underlay(p.Target.Addr()) && (p.Target.Port() == gossipPort || p.Target.Port() == managerPort)
+			port := p.Target.Port()
+			return underlay(p.Target.Addr()) && (port == gossipPort || port == managerPort || p.What == outside && port != 0)
 		}),
 		each("published port", q.Published, a.published),
 		each("data path", q.DataPath, a.dataPath))
