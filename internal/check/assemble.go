@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,9 +60,9 @@ func (j *judge) cause(f *located) Cause {
 	for _, u := range flatten(f) {
 		c.Explains = append(c.Explains, u.check.ID+": "+u.Message)
 	}
-	for _, p := range j.s.Seen.TCP {
-		if failed(p.Outcome) && j.accountsFor(f, &p) {
-			c.Explains = append(c.Explains, fmt.Sprintf("%s → %s (%s): %s", j.name(p.From.Task, p.From.Container), j.name(p.To, ""), p.Target, p.Outcome))
+	for _, p := range j.failures() {
+		if j.accountsFor(f, &p) {
+			c.Explains = append(c.Explains, j.explained(&p))
 		}
 	}
 	c.Explains = append(c.Explains, j.meshLines(f)...)
@@ -82,6 +81,9 @@ func flatten(f *located) []*located {
 // the probe's network and either about its target or its source, or about the
 // pair of nodes it crossed.
 func (j *judge) accountsFor(f *located, p *fact.TCPProbe) bool {
+	if expect.IsOutside(p) {
+		return j.accountsOutside(f, p)
+	}
 	if f.Network != "" && f.Network != p.Network || f.Only == Balanced || f.Only == NoTraffic || !f.check.claims(p) {
 		return false
 	}

@@ -23,6 +23,7 @@ var AvailabilityOrPlacement = &Check{
 	Needs:   []fact.Kind{fact.KindSwarm},
 	Because: []string{"underlay-peer-unreachable", "manager-path-2377-blocked", "dockerd-hung"},
 	Claims:  anyFailure,
+	Outside: true,
 	Run:     placement,
 }
 

@@ -30,6 +30,9 @@ type Check struct {
 	// Claims says which failed connections the fault can produce; nil: those that
 	// nobody answered. A refusal came from the host that was meant.
 	Claims func(*fact.TCPProbe) bool
+	// Outside: what it finds also harms what tasks send to places outside the Swarm,
+	// and their questions for names there.
+	Outside bool
 	// Run looks at a frozen snapshot and returns what is wrong. It is pure.
 	Run func(*In) []Finding
 }
@@ -128,7 +131,8 @@ type Finding struct {
 	Recurring bool
 	// Meek: it explains nothing that is more than a hint.
 	Meek bool
-	// Only says which traffic it harms; the zero value is any.
+	// Only says which traffic it harms; the zero value is any, as far as tasks send
+	// it to each other (Check.Outside).
 	Only Traffic
 	// Hosts: it is about the way between hosts. That the managers call a node down
 	// meanwhile and move its tasks follows from it, and is no reason to wait.

@@ -30,9 +30,15 @@ func (j *judge) answersFor(f *located, p *fact.TCPProbe) bool {
 	return j.accountsFor(f, p) || slices.ContainsFunc(flatten(f), func(u *located) bool { return j.accountsFor(u, p) })
 }
 
+// failures are the connections that failed, and those that were not made because a
+// name outside had no address.
+func (j *judge) failures() []fact.TCPProbe {
+	return append(slices.DeleteFunc(slices.Clone(j.s.Seen.TCP), func(p fact.TCPProbe) bool { return !failed(p.Outcome) }), j.unnamed(false)...)
+}
+
 // idle: connections failed, and the cause accounts for none of them.
 func (j *judge) idle(f *located) bool {
-	return !slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) }) &&
+	return !slices.ContainsFunc(j.failures(), func(p fact.TCPProbe) bool { return j.answersFor(f, &p) }) &&
 		!slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) && j.answersForMesh(f, &q) })
 }
 

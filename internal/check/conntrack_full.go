@@ -22,8 +22,9 @@ var ConntrackFull = &Check{
 		Relief: "Raise the maximum: `sysctl -w net.netfilter.nf_conntrack_max=…` on the host; an entry takes about 300 bytes.",
 		Fix:    "Keep the new maximum in /etc/sysctl.d; take VXLAN out of the table with `iptables -t raw -A PREROUTING -p udp --dport 4789 -j NOTRACK` (and OUTPUT); find out who opens so many connections (`conntrack -L`).",
 	},
-	Needs: []fact.Kind{fact.KindSysctls, fact.KindCounters},
-	Run:   conntrackFull,
+	Needs:   []fact.Kind{fact.KindSysctls, fact.KindCounters},
+	Outside: true,
+	Run:     conntrackFull,
 }
 
 // crowded is how full a table must be, in percent. What comes and goes in a

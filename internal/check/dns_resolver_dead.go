@@ -26,6 +26,7 @@ var DNSResolverDead = &Check{
 	Side:    FromSide,
 	Because: []string{"dockerd-hung", "dns-resolver-nat-missing", "host-starvation"},
 	Claims:  anyFailure,
+	Outside: true,
 	Run:     resolverDead,
 }
 

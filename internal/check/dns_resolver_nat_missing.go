@@ -26,6 +26,7 @@ var DNSResolverNATMissing = &Check{
 	Side:    FromSide,
 	Because: []string{"dockerd-hung"},
 	Claims:  anyFailure,
+	Outside: true,
 	Run:     resolverNAT,
 }
 

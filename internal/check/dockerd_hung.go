@@ -22,6 +22,7 @@ var DockerdHung = &Check{
 	},
 	Needs:   []fact.Kind{fact.KindSwarm, fact.KindNetworks, fact.KindUnderlay},
 	Because: []string{"underlay-peer-unreachable", "manager-path-2377-blocked", "host-starvation"},
+	Outside: true,
 	Run:     dockerdHung,
 }
 

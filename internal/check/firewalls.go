@@ -42,7 +42,7 @@ func (w *firewall) finding(in *In, c Certainty, message string) Finding {
 	for i := range in.Scope.Mesh {
 		f.Probed = f.Probed || in.portFails(w.Node.ID, &in.Scope.Mesh[i], fact.StageNode)
 	}
-	if f.Probed || w.shut(in) {
+	if in.Scope.Outside == nil && (f.Probed || w.shut(in)) {
 		f.Only = Entering
 	}
 	return f

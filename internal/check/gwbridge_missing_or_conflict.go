@@ -90,6 +90,9 @@ func (in *In) noGateway(n *fact.Node) Finding {
 
 func (in *In) badGateway(n *fact.Node, message string) Finding {
 	f := Finding{Certainty: Proof, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID}, Message: message, Only: Entering}
+	if in.Scope.Outside != nil {
+		f.Only = Leaving
+	}
 	for i := range in.Scope.Mesh {
 		f.Probed = f.Probed || in.portFails(n.ID, &in.Scope.Mesh[i], fact.StageNode)
 	}

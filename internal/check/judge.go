@@ -90,6 +90,7 @@ func (j *judge) judge(checks []*Check) {
 			j.confirmed = append(j.confirmed, j.s.Seen.TCP[i])
 		}
 	}
+	j.confirmed = append(j.confirmed, j.unnamed(true)...)
 	for i := range j.s.Seen.Published {
 		if q := &j.s.Seen.Published[i]; meshConfirmed(j.s, q) {
 			j.ports = append(j.ports, *q)
@@ -103,6 +104,9 @@ func (j *judge) judge(checks []*Check) {
 // a path of the question: a node that went down holds no end any more, but the
 // task that misses there does.
 func (j *judge) onPath(f *located) bool {
+	if j.sc.Outside != nil && len(j.sc.Mesh) == 0 {
+		return leavesPath(j.sc, f) || slices.ContainsFunc(flatten(f), func(u *located) bool { return leavesPath(j.sc, u) })
+	}
 	return onPath(j.s, j.sc, &f.Finding) || slices.ContainsFunc(flatten(f), func(u *located) bool { return onPath(j.s, j.sc, &u.Finding) })
 }
 
@@ -161,7 +165,7 @@ func (j *judge) sortCauses(list []*located) {
 
 // answersForSome: a failed connection from FROM to TO is accounted for.
 func (j *judge) answersForSome(f *located) bool {
-	return slices.ContainsFunc(j.s.Seen.TCP, func(p fact.TCPProbe) bool { return failed(p.Outcome) && j.answersFor(f, &p) })
+	return slices.ContainsFunc(j.failures(), func(p fact.TCPProbe) bool { return j.answersFor(f, &p) })
 }
 
 func (j *judge) report() *Report {
@@ -201,7 +205,7 @@ func (j *judge) question() Question {
 	if q.All {
 		return Question{Proto: j.sc.Proto, Services: q.Services, Since: when(q.Since), Until: when(q.Until)}
 	}
-	out := Question{Since: when(q.Since), Until: when(q.Until), From: q.From, To: q.To, Port: q.Port, Proto: j.sc.Proto, Node: q.Node, Published: q.Published, PublishedProto: q.PublishedProto}
+	out := Question{Since: when(q.Since), Until: when(q.Until), From: q.From, To: q.To, Port: q.Port, Outside: j.sc.Outside != nil, Proto: j.sc.Proto, Node: q.Node, Published: q.Published, PublishedProto: q.PublishedProto}
 	if q.HTTP != nil {
 		out.Hostname, out.Path, out.Status = q.HTTP.Host, q.HTTP.Path, q.HTTP.Expect
 	}
@@ -226,7 +230,7 @@ func (j *judge) verdict(r *Report) Verdict {
 	if firm || len(j.confirmed)+len(j.ports) > 0 {
 		return VerdictFailed
 	}
-	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || j.lacks() || j.closedPeer() != "" ||
+	if len(r.Causes) > 0 || len(r.Settling)+len(r.Unconfirmed) > 0 || j.lacks() || j.closedPeer() != "" || len(j.unnamed(false)) > 0 ||
 		slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) }) || len(j.unmade()) > 0 ||
 		slices.ContainsFunc(r.Checks, func(a CheckAnswer) bool { return a.Answer == Unknown }) {
 		return VerdictUnknown
@@ -243,7 +247,7 @@ func (j *judge) lacks() bool {
 // port that Swarm needs. Empty where all got through.
 func (j *judge) closedPeer() string {
 	for _, p := range j.s.Seen.Peers {
-		if failed(p.Outcome) {
+		if failed(p.Outcome) && p.What != expect.WhatOutside {
 			return fmt.Sprintf("%s → %s (%s, TCP %d): %s", p.Node, expect.NodeName(j.s, p.Peer), p.What, p.Target.Port(), p.Outcome)
 		}
 	}

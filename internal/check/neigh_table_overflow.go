@@ -21,9 +21,10 @@ var NeighTableOverflow = &Check{
 		Relief: "Raise the limits on the host; it counts at once.",
 		Fix:    "Write them to /etc/sysctl.d: gc_thresh1=8192, gc_thresh2=49152, gc_thresh3=65536. Find what asks for so many addresses: a scan of a large subnet fills the table, too.",
 	},
-	Needs:  []fact.Kind{fact.KindNeighbours, fact.KindSysctls, fact.KindCounters},
-	Claims: silence,
-	Run:    neighOverflow,
+	Needs:   []fact.Kind{fact.KindNeighbours, fact.KindSysctls, fact.KindCounters},
+	Claims:  silence,
+	Outside: true,
+	Run:     neighOverflow,
 }
 
 // nearlyFull is the share of a table, in percent, at which failures are near: the

@@ -96,8 +96,10 @@ type Question struct {
 	To    string   `json:"to"`
 	Port  uint16   `json:"port,omitempty"`
 	Ports []uint16 `json:"ports,omitempty"`
-	Proto string   `json:"proto"`
-	Node  string   `json:"node,omitempty"`
+	// Outside: To is a place outside the Swarm.
+	Outside bool   `json:"outside,omitempty"`
+	Proto   string `json:"proto"`
+	Node    string `json:"node,omitempty"`
 	// Published is the published port asked about, PublishedProto its protocol where
 	// one was named; Hostname, Path and Status are how.
 	Published      uint16 `json:"published,omitempty"`
@@ -201,12 +203,13 @@ type Ladder struct {
 
 // PeerConnect is one connection from a host to a peer's underlay address.
 type PeerConnect struct {
-	FromNode string       `json:"from_node"`
-	ToNode   string       `json:"to_node"`
-	Address  string       `json:"address"`
-	What     string       `json:"what"`
-	Outcome  fact.Outcome `json:"outcome"`
-	RTTUS    int64        `json:"rtt_us,omitempty"`
+	FromNode string `json:"from_node"`
+	// ToNode is empty for a place outside the Swarm.
+	ToNode  string       `json:"to_node"`
+	Address string       `json:"address"`
+	What    string       `json:"what"`
+	Outcome fact.Outcome `json:"outcome"`
+	RTTUS   int64        `json:"rtt_us,omitempty"`
 }
 
 // CheckAnswer is what one check came to.

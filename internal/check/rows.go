@@ -14,7 +14,7 @@ import (
 func (j *judge) probes() []Probe {
 	out := []Probe{}
 	for _, p := range j.s.Seen.TCP {
-		row := Probe{From: j.name(p.From.Task, p.From.Container), FromNode: p.From.Node, To: j.name(p.To, ""),
+		row := Probe{From: j.name(p.From.Task, p.From.Container), FromNode: p.From.Node, To: j.targetName(&p),
 			Address: p.Target.Addr().String(), Port: p.Target.Port(), Proto: "tcp", Outcome: p.Outcome,
 			RTTUS: p.RTT.Microseconds(), Tries: p.Tries, Error: p.Err, Network: expect.NetworkName(j.s, p.Network)}
 		if t := j.s.Wanted.Task(p.To); t != nil {

@@ -156,10 +156,14 @@ func confirmed(s *fact.Snapshot, p *fact.TCPProbe) bool {
 		return false
 	}
 	t := s.Wanted.Task(p.To)
-	if t != nil && !t.Running() || t == nil && s.Wanted != nil {
+	away := expect.IsOutside(p)
+	if t != nil && !t.Running() || t == nil && s.Wanted != nil && !away {
 		return false
 	}
 	o := objects{tasks: []fact.TaskID{p.From.Task}}
+	if away {
+		o.nodes = []fact.NodeID{nodeNamed(s, p.From.Node)}
+	}
 	if t != nil {
 		o.tasks, o.nodes = append(o.tasks, t.ID), []fact.NodeID{t.Node, nodeNamed(s, p.From.Node)}
 	}
@@ -190,5 +194,7 @@ func WantsSecondLook(s *fact.Snapshot, checks []*Check) bool {
 	}
 	return slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool {
 		return failed(p.Outcome) && !confirmed(s, &p)
+	}) || slices.ContainsFunc(expect.Unnamed(s, &sc), func(d fact.DNSProbe) bool {
+		return !confirmedName(s, &sc, &d)
 	}) || slices.ContainsFunc(s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) && !meshConfirmed(s, &q) })
 }

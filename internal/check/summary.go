@@ -54,6 +54,8 @@ func (j *judge) soFar(r *Report) string {
 		return fmt.Sprintf("%d of %d connections failed, not confirmed, and hosts do not reach each other: %s", bad, tried, closed)
 	case bad > 0:
 		return fmt.Sprintf("%d of %d connections failed, not confirmed", bad, tried)
+	case j.nameless() != "":
+		return j.nameless() + ", not confirmed"
 	case closed != "":
 		return "no cause found, but hosts do not reach each other: " + closed + "; " + j.connections(r)
 	case n > 0:
@@ -85,8 +87,12 @@ func (j *judge) tally() (open, tried, bad int) {
 func (j *judge) connections(r *Report) string {
 	open, tried, _ := j.tally()
 	ports := j.published(r)
-	var said string
+	said := j.nameless()
 	switch {
+	case tried == 0 && said != "":
+		return said
+	case said != "":
+		return fmt.Sprintf("%s; %d of %d connections open", said, open, tried)
 	case tried == 0 && ports != "":
 		return ports
 	case tried == 0:

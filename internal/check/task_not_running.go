@@ -24,6 +24,7 @@ var TaskNotRunning = &Check{
 	Needs:   []fact.Kind{fact.KindSwarm},
 	Because: []string{"ingress-network-unusable", "gwbridge-missing-or-conflict", "stale-overlay-netns", "vxlan-file-exists", "ipam-exhausted", "manager-path-2377-blocked", "dockerd-hung"},
 	Claims:  anyFailure,
+	Outside: true,
 	Run:     notRunning,
 }
 

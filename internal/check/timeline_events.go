@@ -161,7 +161,14 @@ func (j *judge) missed() []moment {
 
 func (j *judge) missedBy(p *fact.TCPProbe) moment {
 	return moment{at: j.here(p.From.Node, p.At), node: p.From.Node, picture: "seen", weight: badly, of: []string{j.prober(&p.From)},
-		what: plainly(fmt.Sprintf("connection to %s (%s): %s, from ", j.shortName(p.To, ""), p.Target, p.Outcome)) + "%s"}
+		what: plainly(fmt.Sprintf("connection to %s (%s): %s, from ", j.shortTarget(p), p.Target, p.Outcome)) + "%s"}
+}
+
+func (j *judge) shortTarget(p *fact.TCPProbe) string {
+	if expect.IsOutside(p) {
+		return j.targetName(p)
+	}
+	return j.shortName(p.To, "")
 }
 
 // prober is who asks: a task or container, or a namespace of its host.

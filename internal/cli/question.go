@@ -139,6 +139,9 @@ func site(q fact.Question, to string) (fact.Question, error) {
 		return q, usagef("TO %q is no URL with a host: %s", withoutUser(to), grammar)
 	}
 	q.To, q.Proto = u.Hostname(), "tcp"
+	if !strings.Contains(q.To, ".") && !isAddress(q.To) {
+		q.To += "." // a URL means no service: DNS's own way to say so
+	}
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]

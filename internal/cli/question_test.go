@@ -20,6 +20,10 @@ func TestQuestion(t *testing.T) {
 		{[]string{"10.0.1.3", "10.0.1.4:8080"}, fact.Question{From: "10.0.1.3", To: "10.0.1.4", Port: 8080, Proto: "tcp"}},
 		{[]string{"fd00::3", "[fd00::4]:53/udp"}, fact.Question{From: "fd00::3", To: "fd00::4", Port: 53, Proto: "udp"}},
 		{[]string{"::1"}, fact.Question{To: "::1", Proto: "tcp"}},
+		{[]string{"web", "https://example.com/a?b"}, fact.Question{From: "web", To: "example.com", Port: 443, Proto: "tcp"}},
+		{[]string{"web", "http://intra"}, fact.Question{From: "web", To: "intra.", Port: 80, Proto: "tcp"}},
+		{[]string{"web", "postgres://u:p@db.example.com:5432/x"}, fact.Question{From: "web", To: "db.example.com", Port: 5432, Proto: "tcp"}},
+		{[]string{"web", "https://[2001:db8::5]:8443"}, fact.Question{From: "web", To: "2001:db8::5", Port: 8443, Proto: "tcp"}},
 		{[]string{":8080"}, fact.Question{Published: 8080}},
 		{[]string{":53/udp"}, fact.Question{Published: 53, PublishedProto: "udp"}},
 		{[]string{":80", "web", "api:8080"}, fact.Question{From: "web", To: "api", Port: 8080, Proto: "tcp", Published: 80}},
@@ -34,7 +38,8 @@ func TestQuestion(t *testing.T) {
 func TestQuestionRefuses(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {":80", "a", "b", "c"}, {"web", "api", ":80"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
 		{"api:"}, {"api:0"}, {"api:65536"}, {"api:99999999999999999999"}, {"api:-1"}, {"api:+80"}, {"api:http"}, {"api:80/sctp"}, {"api:80/"}, {"api/udp"},
-		{"api:80:90"}, {"10.0.0.1:0"}, {"[::1]80"}, {"[api]:80"}, {"10.0.0.1:80", "api"}, {"https://example.com"}} {
+		{"api:80:90"}, {"10.0.0.1:0"}, {"[::1]80"}, {"[api]:80"}, {"10.0.0.1:80", "api"}, {"https://"}, {"postgres://u:p@db.example.com/x"}, {"https://db.example.com:0"},
+		{"https://db.example.com:99999"}, {"https://[x]/"}} {
 		q, err := question(args)
 		var usage usageError
 		if !errors.As(err, &usage) {

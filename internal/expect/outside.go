@@ -36,13 +36,15 @@ func IsOutside(p *fact.TCPProbe) bool { return p.Network == "" && p.To == "" }
 
 // outside makes a place of a TO that nobody in the Swarm is called, where it may
 // be one; else the error stands.
-func outside(q *fact.Question, err error) (*Place, error) {
+func outside(s *fact.Snapshot, q *fact.Question, err error) (*Place, error) {
 	var e *NameError
 	if !errors.As(err, &e) || !e.Outside {
 		return nil, err
 	}
 	addr, notAddr := netip.ParseAddr(q.To)
 	switch {
+	case notAddr == nil && OverlayWith(s, addr.Unmap()) != nil:
+		return nil, err
 	case notAddr != nil && !hostname(q.To):
 		return nil, err
 	case q.Port == 0:
@@ -56,6 +58,32 @@ func outside(q *fact.Question, err error) (*Place, error) {
 		return nil, e
 	}
 	return &Place{Name: q.To, Addr: addr.Unmap(), Port: q.Port}, nil
+}
+
+// OverlayWith is the overlay in one of whose subnets an address lies, as far as
+// managers or engines told of it; nil for none.
+func OverlayWith(s *fact.Snapshot, a netip.Addr) *fact.Network {
+	has := func(n *fact.Network) bool {
+		return n.Driver == "overlay" && slices.ContainsFunc(n.Subnets, func(sub fact.Subnet) bool { return sub.Prefix.Contains(a) })
+	}
+	if s.Wanted != nil {
+		for i := range s.Wanted.Networks {
+			if n := &s.Wanted.Networks[i]; has(n) {
+				return n
+			}
+		}
+	}
+	for i := range s.Nodes {
+		if s.Nodes[i].Engine == nil {
+			continue
+		}
+		for k := range s.Nodes[i].Engine.Networks {
+			if n := &s.Nodes[i].Engine.Networks[k].Network; has(n) {
+				return n
+			}
+		}
+	}
+	return nil
 }
 
 // hostname: a name that DNS could have outside: of letters, digits, hyphens and

@@ -104,7 +104,7 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 	}
 	var err error
 	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {
-		if sc.Outside, err = outside(&q, err); err != nil {
+		if sc.Outside, err = outside(s, &q, err); err != nil {
 			return sc, err
 		}
 	}
