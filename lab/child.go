@@ -46,6 +46,8 @@ func MaybeChild() {
 		run = runInside
 	case matrixPart:
 		run = runMatrix
+	case outsidePart:
+		run = runOutside
 	}
 	if err := run(os.Args[3]); err != nil {
 		fmt.Fprintf(os.Stderr, "%s of lab %s: %v\n", os.Args[2], os.Args[1], err)

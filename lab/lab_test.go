@@ -232,7 +232,7 @@ func replicas(n uint64) func(*swarm.ServiceSpec) {
 	return func(s *swarm.ServiceSpec) { s.Mode.Replicated.Replicas = &n }
 }
 
-// reaches checks that a frontend resolves every backend and gets through to each of them.
+// reaches checks that a frontend resolves every backend and gets through to each of them, and to the place outside.
 func reaches(t *testing.T, l *lab.Lab, from lab.Task) {
 	t.Helper()
 	found, err := l.Resolve(t.Context(), from, "tasks.api")
@@ -248,6 +248,12 @@ func reaches(t *testing.T, l *lab.Lab, from lab.Task) {
 		if err != nil || !strings.HasPrefix(out, "ok ") {
 			t.Errorf("%s asks %s: %q, %v", from.Name, a, out, err)
 		}
+	}
+	if found, err = l.Resolve(t.Context(), from, lab.OutsideName); err != nil || !slices.Equal(found, []netip.Addr{lab.Outside.Addr()}) {
+		t.Errorf("%s resolves %s to %v, %v", from.Name, lab.OutsideName, found, err)
+	}
+	if got, err := l.Connect(from.Node, ns, lab.Outside, 5*time.Second); got != lab.Opened {
+		t.Errorf("%s asks %s: %s, %v", from.Name, lab.Outside, got, err)
 	}
 }
 

@@ -51,7 +51,7 @@ func (l *Lab) plug(ctx context.Context) error {
 	return nil
 }
 
-// plugFabric makes the fab namespace a switch, or a router.
+// plugFabric makes the fab namespace a switch, or a router, and the home of the place outside.
 func (l *Lab) plugFabric(ctx context.Context, f string) error {
 	var lines strings.Builder
 	lines.WriteString("link set lo up\nlink add br0 type bridge\nlink set br0 up\n")
@@ -61,6 +61,11 @@ func (l *Lab) plugFabric(ctx context.Context, f string) error {
 		} else {
 			fmt.Fprintf(&lines, "link set v%d master br0 up\n", i+1)
 		}
+	}
+	if l.Routed {
+		fmt.Fprintf(&lines, "addr add %s/32 dev lo\n", Outside.Addr())
+	} else {
+		fmt.Fprintf(&lines, "addr add %s/24 dev %s\n", Outside.Addr(), fabBridge)
 	}
 	if err := ipBatch(ctx, f, lines.String()); err != nil || !l.Routed {
 		return err

@@ -3,19 +3,27 @@ package lab
 import (
 	"fmt"
 	"net"
+	"strings"
+
+	"github.com/miekg/dns"
 )
 
-// answerNoNames is a node's name server, the one that its resolv.conf names: it knows nobody (RFC 1035 §4.1.1: an answer,
-// recursion available, NXDOMAIN). Without one, each name that a fault takes away would be logged as an upstream that is down.
+// answerNoNames is a node's name server, the one that its resolv.conf names: it knows the place outside and nobody else.
+// Without one, each name that a fault takes away would be logged as an upstream that is down.
 func answerNoNames() error {
 	at, err := ownAddr()
 	if err != nil {
 		return err
 	}
 	// On the address itself: from any other one an answer would not be believed.
+	return answerNames(at)
+}
+
+// answerNames starts a name server on an address.
+func answerNames(at string) error {
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(at), Port: 53})
 	if err != nil {
-		return fmt.Errorf("start the node's name server: %w", err)
+		return fmt.Errorf("start the name server of %s: %w", at, err)
 	}
 	go func() {
 		b := make([]byte, 1500)
@@ -24,15 +32,35 @@ func answerNoNames() error {
 			if err != nil {
 				return
 			}
-			if n < 12 {
-				continue
+			if a := answerName(b[:n]); a != nil {
+				_, _ = c.WriteToUDP(a, from)
 			}
-			b[2], b[3] = 0x81|b[2]&1, 0x83
-			b[6], b[7], b[8], b[9], b[10], b[11] = 0, 0, 0, 0, 0, 0
-			_, _ = c.WriteToUDP(b[:question(b[:n])], from)
 		}
 	}()
 	return nil
+}
+
+// answerName answers one question, recursion available: one address for [OutsideName] and no record of other types (RFC 2308
+// §2.2), NXDOMAIN for all other names (RFC 1035 §4.1.1). Nothing for what is no question.
+func answerName(question []byte) []byte {
+	q := new(dns.Msg)
+	if q.Unpack(question) != nil || q.Response || len(q.Question) != 1 {
+		return nil
+	}
+	a := new(dns.Msg).SetReply(q)
+	a.RecursionAvailable = true
+	switch asked := q.Question[0]; {
+	case !strings.EqualFold(asked.Name, dns.Fqdn(OutsideName)):
+		a.Rcode = dns.RcodeNameError
+	case asked.Qtype == dns.TypeA:
+		head := dns.RR_Header{Name: asked.Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}
+		a.Answer = []dns.RR{&dns.A{Hdr: head, A: Outside.Addr().AsSlice()}}
+	}
+	b, err := a.Pack()
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // ownAddr is the node's address. Engines before 27 replace a name server on the loopback by public ones.
@@ -51,13 +79,4 @@ func ownAddr() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("find the node's address: eth0 has none")
-}
-
-// question is how long a message is up to the end of its first question.
-func question(b []byte) int {
-	i := 12
-	for i < len(b) && b[i] != 0 {
-		i += int(b[i]) + 1
-	}
-	return min(i+5, len(b))
 }

@@ -15,7 +15,8 @@ import (
 func (l *Lab) Status(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	fmt.Fprintf(out, "lab %s, up %s on %s, state in %s\n\n", l.Name, time.Since(l.Created).Round(time.Second), l.Kernel(), l.Dir)
+	fmt.Fprintf(out, "lab %s, up %s on %s, state in %s\n", l.Name, time.Since(l.Created).Round(time.Second), l.Kernel(), l.Dir)
+	fmt.Fprintf(out, "outside the Swarm: %s at %s\n\n", OutsideName, Outside)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tADDRESS\tENGINE\tROLE\tFIRST PROCESS\tSTATE")
 	for _, n := range l.Nodes {

@@ -185,6 +185,9 @@ func (l *Lab) boot(ctx context.Context, o Options, lower map[string][]string) er
 			return err
 		}
 	}
+	if err := l.startOutside(); err != nil {
+		return err
+	}
 	if err := l.save(); err != nil {
 		return err
 	}
