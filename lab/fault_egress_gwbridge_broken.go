@@ -71,3 +71,45 @@ func egressMasquerade() Fault {
 		Want: func(_ *Lab, d *Draw) Want { return d.checkNode("egress-gwbridge-broken") },
 	}
 }
+
+// egressRouteAsked is egressRoute, asked about what is lost: a place outside.
+func egressRouteAsked() Fault {
+	f := egressRoute()
+	f.ID, f.Doc = f.ID+".asked", f.Doc+" and asks for a place outside"
+	return f.asked(Unreachable)
+}
+
+// egressMasqueradeAsked is the same of egressMasquerade.
+func egressMasqueradeAsked() Fault {
+	f := egressMasquerade()
+	f.ID, f.Doc = f.ID+"-asked", f.Doc+", and containers ask for a place outside"
+	return f.asked(Timeout)
+}
+
+// asked makes a fault of a node one that is asked about from there to the place outside, where the drawn frontend's connections
+// end so and those of its node arrive.
+func (f Fault) asked(end Outcome) Fault {
+	inForce, heal, want := f.Break, f.Heal, f.Want
+	f.Break = func(ctx context.Context, l *Lab, d *Draw) error {
+		if err := l.outsideWell(ctx, d); err != nil {
+			return err
+		}
+		if err := inForce(ctx, l, d); err != nil {
+			return err
+		}
+		return l.expectLeaving(ctx, d.Task, Outside, end, Opened)
+	}
+	f.Heal = func(ctx context.Context, l *Lab, d *Draw) error {
+		if err := heal(ctx, l, d); err != nil {
+			return err
+		}
+		if err := l.outsideWell(ctx, d); err != nil {
+			return err
+		}
+		return l.forgetSaid(ctx) // that name servers could not be asked
+	}
+	f.Want = func(l *Lab, d *Draw) Want {
+		return d.askOutside(OutsideName, Outside.Port(), want(l, d).Causes...)
+	}
+	return f
+}

@@ -77,6 +77,8 @@ func Situations() []Situation {
 		},
 		standaloneContainer(),
 		twoNetworks(),
+		outsideByName(),
+		outsideByAddress(),
 		meshDraining(),
 		meshOperatorRules(),
 		meshTwoPorts(),
