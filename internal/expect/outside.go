@@ -26,9 +26,8 @@ const (
 	outsideAddrs, outsideEach = 2, 4
 )
 
-// WhatOutside is the What of a fact.PeerProbe from a host to a place outside: a
-// task that fails where its own host does not, fails on the way between.
-const WhatOutside = "outside"
+// WhatOutside is fact.WhatOutside.
+const WhatOutside = fact.WhatOutside
 
 // IsOutside: a connection to a place outside the Swarm. No network is meant then,
 // and no task.

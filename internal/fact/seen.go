@@ -124,6 +124,10 @@ type MTUProbe struct {
 	Err     string
 }
 
+// WhatOutside is the What of a PeerProbe to a place outside the Swarm. A task that
+// fails where its own host does not, fails on the way between.
+const WhatOutside = "outside"
+
 // PeerProbe is a connection from a host's own namespace to a peer's underlay
 // address.
 type PeerProbe struct {
@@ -131,7 +135,7 @@ type PeerProbe struct {
 	Node   string
 	Peer   NodeID
 	Target netip.AddrPort
-	// What is "gossip" (7946) or "manager" (2377).
+	// What is "gossip" (7946), "manager" (2377), or WhatOutside; Peer is empty then.
 	What    string
 	Outcome Outcome
 	Err     string

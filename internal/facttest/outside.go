@@ -30,7 +30,7 @@ func Outside(s *fact.Snapshot) *fact.Snapshot {
 				Outcome: fact.Open, RCode: "NOERROR", Addrs: slices.Clone(addrs), TTL: 60 * time.Second, RTT: 900 * time.Microsecond})
 		}
 		s.Seen.TCP = append(s.Seen.TCP, fact.TCPProbe{From: Source(i), Target: DBAddr, Outcome: fact.Open, RTT: 4 * time.Millisecond, Tries: 1, At: Taken})
-		s.Seen.Peers = append(s.Seen.Peers, fact.PeerProbe{Node: n.Name, What: "outside", Target: DBAddr, Outcome: fact.Open, RTT: 4 * time.Millisecond})
+		s.Seen.Peers = append(s.Seen.Peers, fact.PeerProbe{Node: n.Name, What: fact.WhatOutside, Target: DBAddr, Outcome: fact.Open, RTT: 4 * time.Millisecond})
 	}
 	slices.SortStableFunc(s.Seen.DNS, func(a, b fact.DNSProbe) int {
 		return slices.Compare([]string{a.From.Node, b.Name}, []string{b.From.Node, a.Name})
@@ -62,7 +62,7 @@ func LostAt(s *fact.Snapshot, i int, task, host fact.Outcome) {
 		}
 	}
 	for k := range s.Seen.Peers {
-		if p := &s.Seen.Peers[k]; p.Node == Source(i).Node && p.What == "outside" && host != "" {
+		if p := &s.Seen.Peers[k]; p.Node == Source(i).Node && p.What == fact.WhatOutside && host != "" {
 			p.Outcome, p.RTT = host, 0
 		}
 	}

@@ -57,7 +57,7 @@ func Allow(e *fact.Engine, r *ProbeRequest) error {
 		}),
 		each("peer", q.Peers, func(p *fact.PeerProbe) bool {
 			port := p.Target.Port()
-			return underlay(p.Target.Addr()) && (port == gossipPort || port == managerPort || p.What == outside && port != 0)
+			return underlay(p.Target.Addr()) && (port == gossipPort || port == managerPort || p.What == fact.WhatOutside && port != 0)
 		}),
 		each("published port", q.Published, a.published),
 		each("data path", q.DataPath, a.dataPath))

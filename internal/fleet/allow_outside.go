@@ -18,9 +18,6 @@ const (
 	placesAnHour = 32
 )
 
-// outside is the What of a fact.PeerProbe to a place outside the Swarm.
-const outside = "outside"
-
 // place: any port of an address that none of the engine's networks has, from a
 // container. Loopback, link-local (cloud metadata) and multicast are none.
 func (a allowance) place(from fact.Source, to netip.AddrPort) bool {
@@ -39,7 +36,7 @@ func (a allowance) places(q *fact.Seen) map[netip.AddrPort]bool {
 		}
 	}
 	for _, p := range q.Peers {
-		if p.What == outside {
+		if p.What == fact.WhatOutside {
 			out[p.Target] = true
 		}
 	}

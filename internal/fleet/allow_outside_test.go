@@ -23,7 +23,7 @@ func toPlaces(to ...string) *ProbeRequest {
 	for _, t := range to {
 		at := netip.MustParseAddrPort(t)
 		r.Probes.TCP = append(r.Probes.TCP, fact.TCPProbe{From: fact.Source{Container: "c1", NetNS: "abc"}, Target: at})
-		r.Probes.Peers = append(r.Probes.Peers, fact.PeerProbe{What: outside, Target: at})
+		r.Probes.Peers = append(r.Probes.Peers, fact.PeerProbe{What: fact.WhatOutside, Target: at})
 	}
 	return r
 }

@@ -151,7 +151,28 @@ func (t *text) connections() {
 	if shown > most {
 		t.line(2, dim, fmt.Sprintf("… and %s more with failures; -o json has them all", count(shown-most, "target")))
 	}
+	t.fromHosts()
 }
+
+// fromHosts says how a place outside answers the hosts themselves, which tells a
+// fault on the way out of a task from one of the place.
+func (t *text) fromHosts() {
+	list := slices.DeleteFunc(slices.Clone(t.r.Peers), func(p check.PeerConnect) bool { return !toOutside(&p) })
+	if len(list) == 0 {
+		return
+	}
+	var bad []string
+	for _, p := range list {
+		if p.Outcome != fact.Open {
+			bad = append(bad, fmt.Sprintf("%s → %s: %s", p.FromNode, p.Address, p.Outcome))
+		}
+	}
+	t.text(2, plain, fmt.Sprintf("the hosts themselves: %d of %d open", len(list)-len(bad), len(list)))
+	t.list(4, bad, most)
+}
+
+// toOutside: a host's own connection to the place outside that is asked about.
+func toOutside(p *check.PeerConnect) bool { return p.What == fact.WhatOutside }
 
 func endpoint(p *check.Probe) string {
 	host := p.Address
@@ -248,10 +269,11 @@ func (t *text) packets() {
 
 // hosts says which hosts reach each other below the overlay.
 func (t *text) hosts() {
-	if len(t.r.Peers) == 0 {
+	list := slices.DeleteFunc(slices.Clone(t.r.Peers), func(p check.PeerConnect) bool { return toOutside(&p) })
+	if len(list) == 0 {
 		return
 	}
-	groups := fold(t.r.Peers, func(p *check.PeerConnect) (string, string, bool) {
+	groups := fold(list, func(p *check.PeerConnect) (string, string, bool) {
 		about := ""
 		if p.Outcome != fact.Open {
 			about = fmt.Sprintf("%s → %s (%s): %s", p.FromNode, p.ToNode, p.Address, p.Outcome)
