@@ -298,7 +298,7 @@ func (t *text) done() {
 	t.blank()
 	if t.r.Question.To != "" && len(t.r.Causes) == 0 && t.r.Verdict != check.VerdictFailed {
 		next := "Next: "
-		if t.r.Verdict == check.VerdictUnknown && len(t.r.Gaps) > 0 {
+		if t.r.Verdict == check.VerdictUnknown && slices.ContainsFunc(t.r.Gaps, func(g check.Gap) bool { return !g.Aside }) {
 			next += "see to what stands below \"Not seen\", and ask again; "
 		}
 		t.text(0, plain, next+"`fairway check` looks at the whole Swarm, not at this question only.")

@@ -287,14 +287,20 @@ func (t *text) hosts() {
 	}
 }
 
-// gaps says what could not be seen and what to do about it.
+// gaps says what could not be seen and what to do about it; apart from it what no
+// verdict waits for.
 func (t *text) gaps() {
-	if len(t.r.Gaps) == 0 {
+	t.unseen("Not seen", slices.DeleteFunc(slices.Clone(t.r.Gaps), func(g check.Gap) bool { return g.Aside }))
+	t.unseen("Not seen either, and not needed for this answer", slices.DeleteFunc(slices.Clone(t.r.Gaps), func(g check.Gap) bool { return !g.Aside }))
+}
+
+func (t *text) unseen(title string, gaps []check.Gap) {
+	if len(gaps) == 0 {
 		return
 	}
-	t.section("Not seen")
+	t.section(title)
 	var items []string
-	for _, g := range fold(t.r.Gaps, func(g *check.Gap) (string, string, bool) {
+	for _, g := range fold(gaps, func(g *check.Gap) (string, string, bool) {
 		says := g.Reason
 		if g.Do != "" {
 			says += " → " + g.Do

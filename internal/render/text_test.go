@@ -2,7 +2,10 @@ package render
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"fairway/internal/check"
 )
 
 func TestSteps(t *testing.T) {
@@ -53,5 +56,23 @@ func TestWrap(t *testing.T) {
 		if got := wrap(row.text, 20); !slices.Equal(got, row.want) {
 			t.Errorf("%q: %q, want %q", row.text, got, row.want)
 		}
+	}
+}
+
+// TestAsideStandsApart: what no verdict waits for is not among what is missing,
+// and nobody is sent to mend it.
+func TestAsideStandsApart(t *testing.T) {
+	r := &check.Report{Verdict: check.VerdictOK, Question: check.Question{To: "api"}, Gaps: []check.Gap{{Node: "n1", What: "logs", Reason: "its log begins later", Aside: true}}}
+	var b strings.Builder
+	if err := Text(&b, r, Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Contains(got, "Not seen\n") || !strings.Contains(got, "not needed for this answer\n  - n1: logs: its log begins later") {
+		t.Errorf("%s", got)
+	}
+	r.Verdict = check.VerdictUnknown
+	b.Reset()
+	if err := Text(&b, r, Options{Width: 80}); err != nil || strings.Contains(b.String(), "see to what stands") {
+		t.Errorf("%v %s", err, b.String())
 	}
 }
