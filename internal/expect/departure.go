@@ -16,26 +16,56 @@ func Depart(s *fact.Snapshot, n *fact.Node) (Walked, string) {
 
 // DepartTo is Depart to one address and port.
 func DepartTo(s *fact.Snapshot, n *fact.Node, to netip.Addr, proto string, port uint16) (Walked, string) {
+	return DepartFrom(s, n, nil, netip.AddrPortFrom(to, port), proto)
+}
+
+// DepartFrom is Depart of what is in one namespace, from its own address on the
+// gateway bridge, to one address and port. Without a namespace it is the first
+// that has such an address.
+func DepartFrom(s *fact.Snapshot, n *fact.Node, ns *fact.NetNS, to netip.AddrPort, proto string) (Walked, string) {
 	host, net := n.Kernel.Host(), GatewayNetwork(n)
 	if host == nil || net == nil {
 		return Walked{}, "it has no gateway bridge"
 	}
-	legs := Legs(n, net)
-	_, out := front(s, n, host)
-	if r := DefaultRoute(host); r != nil && host.Link(r.Link) != nil {
-		out = host.Link(r.Link)
+	var legs []Leg
+	if ns == nil {
+		legs = Legs(n, net)
+	} else if l := LegOf(host, ns, net); l.Link != nil {
+		legs = []Leg{l}
 	}
+	out := wayOut(s, n, host, to.Addr())
 	if len(legs) == 0 || out == nil {
 		return Walked{}, "nothing there has a way to the outside"
 	}
-	p := Packet{Dst: to, Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: port, Flags: 2, In: GatewayBridge, Out: out.Name,
+	p := Packet{Dst: to.Addr(), Proto: ProtoNumber(proto), SrcPort: 40000, DstPort: to.Port(), Flags: 2, In: GatewayBridge, Out: out.Name,
 		State: "NEW", IPVS: No, IPsec: No}
 	for _, a := range legs[0].Link.Addrs {
-		if onSubnet(net, a.Addr()) {
+		if onSubnet(net, a.Addr()) && a.Addr().Is4() == to.Addr().Is4() {
 			p.Src = a.Addr()
 		}
 	}
+	if !p.Src.IsValid() {
+		return Walked{}, "it has no address of the kind of " + to.Addr().String() + " on the gateway bridge"
+	}
 	return Walk(host, "forward", p), ""
+}
+
+// wayOut is the link by which a host sends to an address: that of its narrowest
+// route in the main table, or else the one that others ask the node by.
+func wayOut(s *fact.Snapshot, n *fact.Node, host *fact.NetNS, to netip.Addr) *fact.Link {
+	_, out := front(s, n, host)
+	bits := -1
+	for i := range host.Routes {
+		r := &host.Routes[i]
+		wide := !r.Dst.IsValid() || r.Dst.Bits() == 0
+		if l := host.Link(r.Link); l == nil || r.Table != 254 || r.Type > 1 || !wide && !r.Dst.Contains(to) || wide && r.Gateway.IsValid() && r.Gateway.Is4() != to.Is4() {
+			continue
+		}
+		if b := max(0, r.Dst.Bits()); b > bits {
+			out, bits = host.Link(r.Link), b
+		}
+	}
+	return out
 }
 
 // Stopped: it was dropped or rejected, for sure.

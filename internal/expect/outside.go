@@ -114,7 +114,7 @@ func leave(s *fact.Snapshot, sc *Scope) Plan {
 	p.Leaving = Share{len(few), len(sources)}
 	for _, e := range few {
 		src, _ := source(s, e)
-		if asksResolver(s, e) {
+		if AsksResolver(s, e) {
 			if e.ServiceName != "" {
 				p.DNS = append(p.DNS, aboutService(src, e.ServiceName)...)
 			}
@@ -150,9 +150,9 @@ func leavers(s *fact.Snapshot, sc *Scope) []*End {
 	return out
 }
 
-// asksResolver: what runs there asks the engine's resolver, as far as is known. On
+// AsksResolver: what runs there asks the engine's resolver, as far as is known. On
 // the default bridge there is none, and some bring a resolv.conf of their own.
-func asksResolver(s *fact.Snapshot, e *End) bool {
+func AsksResolver(s *fact.Snapshot, e *End) bool {
 	ns := Sandbox(s, e)
 	return ns == nil || ns.Resolv == nil || len(ns.Resolv.Nameservers) == 0 || ns.Resolv.Nameservers[0] == ResolverAddr
 }
@@ -169,10 +169,7 @@ func (p *Plan) connect(src fact.Source, to netip.AddrPort) {
 func named(s *fact.Snapshot, sc *Scope) Plan {
 	var p Plan
 	known := map[string][]netip.Addr{}
-	for _, d := range s.Seen.DNS {
-		if d.Name != sc.Outside.Asked() || d.Type != "A" || d.Server != resolverPort {
-			continue
-		}
+	for _, d := range OutsideQuestions(s, sc) {
 		for _, a := range d.Addrs[:min(outsideAddrs, len(d.Addrs))] {
 			if known[d.From.Node] = union(known[d.From.Node], []netip.Addr{a}); !slices.Contains(known[d.From.Node][:min(outsideEach, len(known[d.From.Node]))], a) {
 				continue
@@ -183,17 +180,20 @@ func named(s *fact.Snapshot, sc *Scope) Plan {
 	return p
 }
 
-// Unnamed are the questions for a place's name that got no address, from
-// containers that ask the engine's resolver.
-func Unnamed(s *fact.Snapshot, sc *Scope) []fact.DNSProbe {
+// OutsideQuestions are those for a place's name, asked by containers of the
+// engine's resolver.
+func OutsideQuestions(s *fact.Snapshot, sc *Scope) []fact.DNSProbe {
 	if sc.Outside == nil {
 		return nil
 	}
-	var out []fact.DNSProbe
-	for _, d := range s.Seen.DNS {
-		if d.Name == sc.Outside.Asked() && d.Type == "A" && d.Server == resolverPort && d.Outcome != fact.ProbeError && len(d.Addrs) == 0 {
-			out = append(out, d)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(s.Seen.DNS), func(d fact.DNSProbe) bool {
+		return d.Name != sc.Outside.Asked() || d.Type != "A" || d.Server != resolverPort
+	})
+}
+
+// Unnamed are those of them that got no address.
+func Unnamed(s *fact.Snapshot, sc *Scope) []fact.DNSProbe {
+	return slices.DeleteFunc(OutsideQuestions(s, sc), func(d fact.DNSProbe) bool {
+		return d.Outcome == fact.ProbeError || len(d.Addrs) > 0
+	})
 }
