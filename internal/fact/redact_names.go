@@ -114,6 +114,9 @@ func (n *names) number(id func(string) string) {
 		base, width := n.base(sort), len(fmt.Sprint(len(list)))
 		for i, name := range list {
 			n.alias[name] = fmt.Sprintf("%s%0*d", base, width, i+1)
+			if (sort == "name" || sort == "dns") && strings.Contains(name, ".") {
+				n.alias[name] += ".example" // a name in DNS, which may be a place outside, stays one
+			}
 		}
 	}
 }
