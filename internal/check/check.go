@@ -5,6 +5,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"fairway/internal/expect"
@@ -33,6 +34,8 @@ type Check struct {
 	// Outside: what it finds also harms what tasks send to places outside the Swarm,
 	// and their questions for names there.
 	Outside bool
+	// Names: of what tasks send outside, it harms no more than questions for names.
+	Names bool
 	// Run looks at a frozen snapshot and returns what is wrong. It is pure.
 	Run func(*In) []Finding
 }
@@ -134,6 +137,8 @@ type Finding struct {
 	// Only says which traffic it harms; the zero value is any, as far as tasks send
 	// it to each other (Check.Outside).
 	Only Traffic
+	// Places are the addresses outside the Swarm that it is about; nil: any.
+	Places []netip.AddrPort
 	// Hosts: it is about the way between hosts. That the managers call a node down
 	// meanwhile and move its tasks follows from it, and is no reason to wait.
 	Hosts bool

@@ -23,6 +23,7 @@ var DNSForwardLimit = &Check{
 	Needs:   []fact.Kind{fact.KindLogs},
 	Because: []string{"dns-upstream-unreachable", "egress-gwbridge-broken"},
 	Claims:  noConnect,
+	Names:   true,
 	Run:     forwardLimit,
 }
 

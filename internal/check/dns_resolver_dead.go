@@ -27,6 +27,7 @@ var DNSResolverDead = &Check{
 	Because: []string{"dockerd-hung", "dns-resolver-nat-missing", "host-starvation"},
 	Claims:  anyFailure,
 	Outside: true,
+	Names:   true,
 	Run:     resolverDead,
 }
 

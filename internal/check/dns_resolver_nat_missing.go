@@ -27,6 +27,7 @@ var DNSResolverNATMissing = &Check{
 	Because: []string{"dockerd-hung"},
 	Claims:  anyFailure,
 	Outside: true,
+	Names:   true,
 	Run:     resolverNAT,
 }
 

@@ -13,7 +13,7 @@ import (
 // leavesPath reports whether a finding lies on the way from a question's tasks to
 // a place outside the Swarm. No overlay, and no other node, has a part in that.
 func leavesPath(sc *expect.Scope, f *located) bool {
-	if !f.leaves() {
+	if !f.leaves() || f.check.Names && sc.Outside.Addr.IsValid() {
 		return false
 	}
 	switch f.Subject.Kind {
@@ -31,9 +31,10 @@ func (f *located) leaves() bool {
 }
 
 // accountsOutside reports whether a finding explains a failed connection to a
-// place outside: it is about the task, its service, its node, or the place.
+// place outside, or one that was not made for want of an address: it is about the
+// task, its service, its node, or the place.
 func (j *judge) accountsOutside(f *located, p *fact.TCPProbe) bool {
-	if !f.leaves() {
+	if !f.leaves() || f.check.Names && p.Target.IsValid() || len(f.Places) > 0 && !slices.Contains(f.Places, p.Target) {
 		return false
 	}
 	switch f.Subject.Kind {
