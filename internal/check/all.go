@@ -12,6 +12,7 @@ func All() []*Check {
 		IngressNetworkUnusable,
 		IngressBetween,
 		NetworkNotShared,
+		InternalNetworkNoEgress,
 		SwarmNetworkLazyInstantiation,
 		EndpointModeMismatch,
 		DuplicateIPOrVIP,
@@ -78,6 +79,7 @@ func All() []*Check {
 		IPTablesBackendSplit,
 		GwbridgeMissing,
 		EgressBroken,
+		EgressForwardDropped,
 		ConntrackFull,
 
 		// The routing mesh, from the host's rules to the sandbox.
@@ -122,6 +124,10 @@ func All() []*Check {
 		DNSNameCollision,
 		DNSUpstreamUnreachable,
 		DNSForwardLimit,
+		OutsideNameUnknown,
+
+		// Places outside the Swarm.
+		OutsideUnreachable,
 
 		// The application.
 		// (app-wrong-port app-bound-to-loopback app-bound-to-one-network app-accept-queue-overflow)

@@ -1,0 +1,101 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"fairway/internal/expect"
+	"fairway/internal/fact"
+)
+
+// OutsideUnreachable finds places outside that the nodes themselves do not reach
+// either.
+var OutsideUnreachable = &Check{
+	ID:    "outside-unreachable",
+	Title: "the place outside does not let the nodes themselves in either",
+	Doc: Doc{
+		Symptom: "Connections of tasks to a place outside the Swarm are refused, or end without an answer.",
+		Cause: "The node itself, with its own address and without any network of the engine's, gets the same refusal or silence from there. Nobody listens on that port, the place is down, a firewall there or on the way drops, or no route leads there: nothing in the Swarm does. " +
+			"Where some nodes are let in and others are not, a firewall knows some of their addresses only; what tasks send has their node's address.",
+		ByHand: "On the nodes, not in a container: `nc -vz ADDRESS PORT`; `ip route get ADDRESS`; `tcptraceroute ADDRESS PORT`. Refused at once: the way is good and nobody listens (or somebody rejects). Silence: the way, or a firewall.",
+		Relief: "Look there, not in the Swarm: whether the program listens on that port, which addresses its firewall lets in (every node's own), and whether a route leads there and back.",
+		Fix:    "Start what should listen there, or correct address and port; let in the addresses of all nodes that the service may run on, for a task moves from node to node.",
+	},
+	Needs:   []fact.Kind{fact.KindTCP, fact.KindUnderlay},
+	Side:    FromSide,
+	Because: []string{"address-pool-overlap", "conntrack-full", "neigh-table-overflow"},
+	Claims:  anyFailure,
+	Run:     outsideClosed,
+}
+
+func outsideClosed(in *In) []Finding {
+	tried := in.leaving()
+	if in.Scope.Outside == nil {
+		return nil
+	}
+	if len(tried) == 0 && len(expect.Unnamed(in.Snapshot, in.Scope)) == 0 {
+		in.Blind("nobody could try to reach %s", in.Scope.Outside.Name)
+	}
+	var out []Finding
+	whose, same := in.askingService()
+	for i := range tried {
+		p := &tried[i]
+		same = same && failed(p.Outcome)
+		if !failed(p.Outcome) {
+			continue
+		}
+		h := in.hostsOwn(p)
+		switch {
+		case h == nil || h.Outcome == fact.ProbeError:
+			in.Blind("%s: whether the node itself reaches %s was not found out, so the cause may be there", p.From.Node, p.Target)
+			same = false
+		case (h.Outcome == fact.Refused) == (p.Outcome == fact.Refused) && failed(h.Outcome):
+			out = in.closedTo(out, p, h)
+		default:
+			same = false
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	slices.SortFunc(out, func(a, b Finding) int { return cmp.Compare(a.Node, b.Node) })
+	if !same {
+		for i := range out {
+			out[i].Message += in.letIn(&out[i], tried)
+		}
+		return out
+	}
+	f := out[0]
+	for _, o := range out[1:] {
+		f.Evidence, f.Tasks, f.Nodes, f.Places = append(f.Evidence, o.Evidence...), append(f.Tasks, o.Tasks...), append(f.Nodes, o.Nodes...), append(f.Places, o.Places...)
+	}
+	f.Node, f.Subject = "", whose
+	f.Message += ", whichever node asks"
+	return []Finding{f}
+}
+
+// closedTo adds a connection that ended alike from a task and from its node.
+func (in *In) closedTo(list []Finding, p *fact.TCPProbe, h *fact.PeerProbe) []Finding {
+	i := slices.IndexFunc(list, func(f Finding) bool { return f.Node == p.From.Node })
+	if i < 0 {
+		id := nodeNamed(in.Snapshot, p.From.Node)
+		f := Finding{Certainty: Strong, Node: p.From.Node, Subject: in.NodeSubject(id), Only: Leaving, Impact: ImpactNone, Probed: true, Nodes: []fact.NodeID{id},
+			Message: fmt.Sprintf("%s does not answer %s itself either: the cause is there or on the way, not in the Swarm", in.place(p.Target), p.From.Node),
+			Confirm: fmt.Sprintf("on %s: nc -vz %s %d", p.From.Node, p.Target.Addr(), p.Target.Port())}
+		if p.Outcome == fact.Refused {
+			f.Message = fmt.Sprintf("%s refuses %s itself, too: nobody listens there, or somebody there rejects; the cause is not in the Swarm", in.place(p.Target), p.From.Node)
+		}
+		i, list = len(list), append(list, f)
+	}
+	f := &list[i]
+	if p.From.Task != "" && !slices.Contains(f.Tasks, p.From.Task) {
+		f.Tasks = append(f.Tasks, p.From.Task)
+	}
+	if !slices.Contains(f.Places, p.Target) {
+		f.Places = append(f.Places, p.Target)
+		f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s on %s → %s", in.senderName(&p.From), p.From.Node, p.Target), string(fact.Open), endOf(p.Outcome, p.Err, p.ICMP)},
+			Evidence{fmt.Sprintf("%s itself → %s", p.From.Node, p.Target), string(fact.Open), endOf(h.Outcome, h.Err, h.ICMP)})
+	}
+	return list
+}

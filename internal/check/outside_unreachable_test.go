@@ -1,0 +1,41 @@
+package check_test
+
+import (
+	"slices"
+	"testing"
+
+	"fairway/internal/check"
+	"fairway/internal/fact"
+	"fairway/internal/facttest"
+)
+
+func TestOutsideUnreachable(t *testing.T) {
+	id := "outside-unreachable"
+	t.Run("refused everywhere", func(t *testing.T) {
+		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Refused, fact.Refused) }),
+			want{id: id, subject: "web", certainty: check.Strong}, "db.example.com (203.0.113.5:5432) refuses", "whichever node asks", "n2 itself → 203.0.113.5:5432", "nc -vz 203.0.113.5 5432",
+			"(203.0.113.5:5432): refused")
+	})
+	t.Run("silent everywhere", func(t *testing.T) {
+		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Timeout, fact.Unreachable) }),
+			want{id: id, subject: "web", certainty: check.Strong}, "does not answer", "not in the Swarm")
+	})
+	t.Run("closed to one node", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Timeout, fact.Timeout) },
+			want{id: id, node: "n2", subject: "n2", certainty: check.Strong}, "it lets n1, n3 in", "the addresses of some nodes only")
+	})
+	for name, o := range map[string][2]fact.Outcome{"the node itself is let in": {fact.Timeout, fact.Open}, "silence and refusal": {fact.Timeout, fact.Refused}} {
+		t.Run(name, func(t *testing.T) {
+			leavingAnswer(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, o[0], o[1]) }, id, check.OK, "")
+		})
+	}
+	t.Run("the node itself was not asked", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			facttest.LostAt(s, 2, fact.Timeout, "")
+			s.Seen.Peers = slices.DeleteFunc(s.Seen.Peers, func(p fact.PeerProbe) bool { return p.Node == "n2" })
+		}, id, check.Unknown, "whether the node itself reaches 203.0.113.5:5432 was not found out")
+	})
+	t.Run("the node itself could not ask", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Timeout, fact.ProbeError) }, id, check.Unknown, "was not found out")
+	})
+}
