@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
-	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -24,8 +22,9 @@ var DNSUpstreamUnreachable = &Check{
 		Fix:    "Name servers that containers can reach: \"dns\" in daemon.json, or --dns for a service; open port 53 from the nodes to them.",
 	},
 	Needs:   []fact.Kind{fact.KindLogs},
-	Because: []string{"egress-gwbridge-broken", "daemon-iptables-disabled", "firewall-flush", "gwbridge-missing-or-conflict", "conntrack-full", "address-pool-overlap", "neigh-table-overflow"},
+	Because: []string{"internal-network-no-egress", "egress-gwbridge-broken", "daemon-iptables-disabled", "firewall-flush", "gwbridge-missing-or-conflict", "conntrack-full", "address-pool-overlap", "neigh-table-overflow"},
 	Claims:  noConnect,
+	Names:   true,
 	Run:     upstreamUnreachable,
 }
 
@@ -44,7 +43,7 @@ func upstreamUnreachable(in *In) []Finding {
 			}
 		}
 	}
-	return out
+	return in.upstreamAsked(out)
 }
 
 func (in *In) silentUpstream(n *fact.Node, a netip.Addr, list []heard) Finding {
@@ -66,22 +65,7 @@ func (in *In) silentUpstream(n *fact.Node, a netip.Addr, list []heard) Finding {
 		f.Relief = fmt.Sprintf("on %s: start the resolver that should listen on %s, or name others: \"dns\" in daemon.json", n.Name, a)
 		return f
 	}
-	host := n.Kernel.Host()
-	if !a.IsValid() || host == nil || in.Missing(n.Name, host.Name, fact.KindRules) != nil || in.Missing(n.Name, host.Name, fact.KindLinks) != nil {
-		return f
-	}
-	for _, proto := range []string{"udp", "tcp"} {
-		w, why := expect.DepartTo(in.Snapshot, n, a, proto, 53)
-		if why != "" || !w.Stopped() || w.By == nil {
-			continue
-		}
-		f.Certainty, f.Meek = Strong, false
-		f.Message = fmt.Sprintf("%s itself drops what containers ask %s", n.Name, server)
-		f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: %s, %s 53 to %s", n.Name, w.By.Chain, strings.ToUpper(proto), a), "passes", shown(w.By)})
-		f.Confirm = fmt.Sprintf("on %s: %s -nvL FORWARD", n.Name, iptablesOf(host, w.By.Backend))
-		f.Relief = fmt.Sprintf("on %s: %s", n.Name, letPass(host, w.By, proto, 53))
-		return f
-	}
+	in.upstreamDropped(&f, n, nil, a, server)
 	return f
 }
 

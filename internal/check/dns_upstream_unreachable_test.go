@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,4 +69,81 @@ func TestDNSUpstreamIsNot(t *testing.T) {
 	s = facttest.Healthy()
 	facttest.Miss(s, 2, fact.KindLogs)
 	wantAnswer(t, run(t, s), "dns-upstream-unreachable", check.Unknown)
+}
+
+// TestDNSUpstreamAsked: questions for the name of a place outside show it, too.
+func TestDNSUpstreamAsked(t *testing.T) {
+	id := "dns-upstream-unreachable"
+	node := want{id: id, node: "n2", subject: "n2", certainty: check.Strong}
+	for _, rcode := range []string{"SERVFAIL", "REFUSED", ""} {
+		t.Run("in both looks: "+rcode, func(t *testing.T) {
+			leavingFault(t, func(s *fact.Snapshot) {
+				facttest.UnnamedAt(s, 2, rcode)
+				asksServers(s, 2, "192.0.2.53")
+			}, node, "containers on n2 about db.example.com", "asked for by web.2", "10.0.1.11, 10.0.1.12, 10.0.1.13", "dig +time=4 +tries=1 @192.0.2.53 db.example.com", "no address")
+		})
+	}
+	t.Run("one look is not enough", func(t *testing.T) {
+		s := facttest.Outside(facttest.Mesh())
+		facttest.UnnamedAt(s, 2, "SERVFAIL")
+		if r := run(t, s); len(r.Causes) != 0 || !check.WantsSecondLook(s, check.All()) {
+			t.Errorf("causes %s", ids(r.Causes))
+		}
+	})
+	t.Run("a rule drops it", func(t *testing.T) {
+		drop := func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "SERVFAIL")
+			asksServers(s, 2, "127.0.0.53", "192.0.2.53")
+			hostRule(s, 2, "-A FORWARD -i docker_gwbridge -p udp -m udp --dport 53 -j DROP")
+		}
+		leavingFault(t, drop, node, "n2 itself drops what containers ask the name server 192.0.2.53", "--dport 53 -j ACCEPT")
+		s := facttest.Outside(facttest.Mesh())
+		drop(s)
+		wantCause(t, run(t, s), node)
+	})
+	t.Run("with the log, one finding", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "SERVFAIL")
+			silentServer(s, 2, 5)
+		}, node, "5 times since", "SERVFAIL")
+	})
+	t.Run("a container that gets an answer", func(t *testing.T) {
+		r := run(t, asking(func(s *fact.Snapshot) {
+			other := s.Seen.DNS[0]
+			for _, d := range s.Seen.DNS {
+				if d.Name == facttest.DB && d.From == facttest.Source(2) {
+					other = d
+				}
+			}
+			facttest.UnnamedAt(s, 2, "SERVFAIL")
+			other.From.Container, other.From.Task = facttest.Container(facttest.Api(2)), facttest.Api(2)
+			s.Seen.DNS = append(s.Seen.DNS, other)
+		}))
+		wantCause(t, r, want{id: id, node: "n2", certainty: check.Hint})
+	})
+	t.Run("the resolver is dead", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			for k := range s.Seen.DNS {
+				if d := &s.Seen.DNS[k]; d.From == facttest.Source(2) {
+					d.Outcome, d.RCode, d.Addrs = fact.Timeout, "", nil
+				}
+			}
+		}, id, check.OK, "")
+	})
+	t.Run("whether the resolver lives is not known", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "")
+			s.Seen.DNS = slices.DeleteFunc(s.Seen.DNS, func(d fact.DNSProbe) bool { return d.From == facttest.Source(2) && d.Name != facttest.DB })
+		}, id, check.Unknown, "whether its resolver lives was not asked")
+	})
+	t.Run("too many questions at once", func(t *testing.T) {
+		r := run(t, asking(func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "REFUSED")
+			facttest.Say(s, 2, time.Second, fact.Statement{ID: "dns-forward-limit", Count: 1024, Text: "[resolver] more than 1024 concurrent queries"})
+		}))
+		wantCause(t, r, want{id: "dns-forward-limit", node: "n2"})
+		if !strings.Contains(strings.Join(r.Causes[0].Explains, ""), "no address (REFUSED)") {
+			t.Errorf("%+v", r.Causes[0].Explains)
+		}
+	})
 }
