@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -33,22 +34,28 @@ func addressOverlap(in *In) []Finding {
 			continue
 		}
 		for i := range node.Engine.Networks {
-			if n := &node.Engine.Networks[i]; n.Driver == "overlay" && n.Instantiated || n.Name == "docker_gwbridge" {
-				out = append(out, in.overlaps(node, host, n)...)
+			n := &node.Engine.Networks[i]
+			ranges := in.placesWithin(node, host, n)
+			if n.Driver == "overlay" && n.Instantiated || n.Name == "docker_gwbridge" {
+				ranges = append(ranges, in.outsides(node, host)...)
 			}
+			out = append(out, in.overlaps(node, ranges, n)...)
 		}
 	}
 	return out
 }
 
-func (in *In) overlaps(node *fact.Node, host *fact.NetNS, n *fact.EngineNetwork) []Finding {
+func (in *In) overlaps(node *fact.Node, ranges []outside, n *fact.EngineNetwork) []Finding {
 	f := Finding{Certainty: Strong, Node: node.Name, Network: n.ID, Subject: Subject{Kind: "network", ID: string(n.ID), Name: n.Name}, Structural: true, Impact: ImpactNetwork}
 	for _, s := range n.Subnets {
-		for _, o := range in.outsides(node, host) {
+		for _, o := range ranges {
 			if s.Prefix.IsValid() && s.Prefix.Bits() <= o.Prefix.Bits() && s.Prefix.Overlaps(o.Prefix) {
 				if f.Message == "" {
 					f.Message = fmt.Sprintf("%s of %s contains %s on %s: containers there cannot reach it", s.Prefix, n.Name, o.What, node.Name)
-					f.Confirm = fmt.Sprintf("on %s: ip route get %s; the same in a container's namespace", node.Name, o.Prefix.Addr().Next())
+					f.Confirm = fmt.Sprintf("on %s: ip route get %s; the same in a container's namespace", node.Name, o.host())
+				}
+				if o.Place {
+					f.Network, f.Only = "", Leaving // no overlay lies on the way that is asked about
 				}
 				if o.Vital {
 					f.Certainty = Proof
@@ -63,7 +70,18 @@ func (in *In) overlaps(node *fact.Node, host *fact.NetNS, n *fact.EngineNetwork)
 	f.Relief = fmt.Sprintf("docker network create -d overlay --attachable --subnet FREE-RANGE %[2]s; docker service update --network-add %[2]s --network-rm %[1]s SERVICE", quoted(n.Name), quoted(n.Name+"-2"))
 	if n.Driver != "overlay" {
 		f.Network = "" // every path leads over the node's own bridge
-		f.Relief, f.Impact = fmt.Sprintf("on %[1]s: drain it, then docker network rm %[2]s; docker network create --subnet FREE-RANGE -o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.enable_ip_masquerade=true -o com.docker.network.bridge.name=%[2]s %[2]s", node.Name, quoted(n.Name)), ImpactNode(node.Name)
+		f.Relief, f.Impact = in.rebuilt(node, n)
 	}
 	return []Finding{f}
+}
+
+// rebuilt is how a bridge of one node gets another subnet.
+func (in *In) rebuilt(node *fact.Node, n *fact.EngineNetwork) (relief, impact string) {
+	switch n.Name {
+	case expect.GatewayBridge:
+		return fmt.Sprintf("on %[1]s: drain it, then docker network rm %[2]s; docker network create --subnet FREE-RANGE -o com.docker.network.bridge.enable_icc=false -o com.docker.network.bridge.enable_ip_masquerade=true -o com.docker.network.bridge.name=%[2]s %[2]s", node.Name, quoted(n.Name)), ImpactNode(node.Name)
+	case "bridge":
+		return fmt.Sprintf("on %s: give \"bip\" in /etc/docker/daemon.json an address of a range that nobody uses, and restart the engine", node.Name), ImpactNode(node.Name)
+	}
+	return fmt.Sprintf("on %[1]s: stop its containers, then docker network rm %[2]s; docker network create --subnet FREE-RANGE %[2]s", node.Name, quoted(n.Name)), "all containers on " + n.Name
 }

@@ -39,3 +39,56 @@ func TestAddressPoolOverlap(t *testing.T) {
 		{name: "link-local", mutate: func(s *fact.Snapshot) { routeTo(s, 1, "169.254.0.0/16", 2) }, check: id, answer: check.OK},
 	})
 }
+
+// TestPlaceWithinANetwork: the place that is asked about has an address that a
+// network of the engine's takes for its own.
+func TestPlaceWithinANetwork(t *testing.T) {
+	id := "address-pool-overlap"
+	to := func(a string) func(*fact.Snapshot) {
+		return func(s *fact.Snapshot) {
+			if s.Question.To == facttest.DB {
+				led(s, 2, netip.MustParseAddr(a))
+			}
+		}
+	}
+	bridge := fact.EngineNetwork{Instantiated: true, Network: fact.Network{ID: "netother", Name: "other", Driver: "bridge", Scope: "local",
+		Subnets: []fact.Subnet{{Prefix: netip.MustParsePrefix("192.168.0.0/20")}}}}
+	for _, c := range []struct{ addr, net, relief string }{
+		{"172.18.7.7", "docker_gwbridge", "drain it"},
+		{"10.0.1.200", "app", "docker network create -d overlay"},
+		{"192.168.3.3", "other", "docker network rm other"},
+	} {
+		t.Run(c.net, func(t *testing.T) {
+			leavingFault(t, func(s *fact.Snapshot) {
+				to(c.addr)(s)
+				e := facttest.NodeOf(s, 2).Engine
+				e.Networks = append(e.Networks, bridge)
+			}, want{id: id, node: "n2", subject: c.net, certainty: check.Proof}, c.addr+" of db.example.com, which is asked about", c.relief, "ip route get "+c.addr+";", c.addr+":5432): timeout")
+		})
+	}
+	t.Run("by its address", func(t *testing.T) {
+		s := asking(to("172.18.7.7"))
+		s.Question.To, s.Earlier.Question.To = "172.18.7.7", "172.18.7.7"
+		if r := run(t, s); len(r.Causes) != 3 || r.Causes[2].ID != id {
+			t.Errorf("causes %s", ids(r.Causes))
+		}
+	})
+	for name, f := range map[string]func(*fact.Snapshot){
+		"the host's own address": to("172.18.0.1"),
+		"somebody has it":        to(facttest.ApiIP(1).String()),
+		"it answers": func(s *fact.Snapshot) {
+			to("172.18.7.7")(s)
+			for k := range s.Seen.TCP {
+				s.Seen.TCP[k].Outcome = fact.Open
+			}
+		},
+		"an overlay that its tasks are not on": func(s *fact.Snapshot) {
+			to("192.168.3.3")(s)
+			e, net := facttest.NodeOf(s, 2).Engine, bridge
+			net.Driver = "overlay"
+			e.Networks = append(e.Networks, net)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { leavingAnswer(t, f, id, check.OK, "") })
+	}
+}

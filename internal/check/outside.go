@@ -17,6 +17,59 @@ type outside struct {
 	What   string
 	// Vital: not a neighbourhood that may be unused, but a host that is used.
 	Vital bool
+	// Place: it is an address of the place that is asked about.
+	Place bool
+}
+
+// host is an address in the range to ask about.
+func (o *outside) host() netip.Addr {
+	if o.Prefix.IsSingleIP() {
+		return o.Prefix.Addr()
+	}
+	return o.Prefix.Addr().Next()
+}
+
+// placesWithin lists the addresses of the place that is asked about, as they are
+// known on a node, that a network of its engine takes for its own: packets to them
+// go into that network, and nobody there has them. An overlay takes only what its
+// own tasks send.
+func (in *In) placesWithin(node *fact.Node, host *fact.NetNS, n *fact.EngineNetwork) []outside {
+	if in.Scope.Outside == nil || n.Driver != "bridge" && n.Driver != "overlay" {
+		return nil
+	}
+	on := func(e expect.End) bool {
+		return e.Node == node.ID && e.Running && (n.Driver == "bridge" || e.Addr(n.ID).IsValid())
+	}
+	if !slices.ContainsFunc(in.Scope.From, on) {
+		return nil
+	}
+	var out []outside
+	for _, a := range in.placeAddrs(node) {
+		reached := slices.ContainsFunc(in.leaving(), func(p fact.TCPProbe) bool {
+			return p.From.Node == node.Name && p.Target.Addr() == a && (p.Outcome == fact.Open || p.Outcome == fact.Refused)
+		})
+		within := slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(a) })
+		if within && !reached && host.LinkWith(a) == nil && !in.holds(a) {
+			out = append(out, outside{Prefix: netip.PrefixFrom(a, a.BitLen()), What: fmt.Sprintf("%s of %s, which is asked about", a, in.Scope.Outside.Name), Vital: true, Place: true})
+		}
+	}
+	return out
+}
+
+// placeAddrs are the addresses of the place that is asked about, as a node's tasks
+// were told them.
+func (in *In) placeAddrs(node *fact.Node) []netip.Addr {
+	if in.Scope.Outside.Addr.IsValid() {
+		return []netip.Addr{in.Scope.Outside.Addr}
+	}
+	var out []netip.Addr
+	for _, d := range expect.OutsideQuestions(in.Snapshot, in.Scope) {
+		if d.From.Node == node.Name {
+			out = append(out, d.Addrs...)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
 }
 
 // outsides lists the ranges a host has routes to that are not the engine's own,
@@ -25,7 +78,7 @@ func (in *In) outsides(node *fact.Node, host *fact.NetNS) []outside {
 	var out []outside
 	add := func(p netip.Prefix, what string, vital bool) {
 		if p.IsValid() && p.Bits() > 0 && !p.Addr().IsLinkLocalUnicast() && !p.Addr().IsMulticast() {
-			out = append(out, outside{p.Masked(), what, vital})
+			out = append(out, outside{Prefix: p.Masked(), What: what, Vital: vital})
 		}
 	}
 	for _, r := range host.Routes {
