@@ -92,6 +92,8 @@ func Faults() []Fault {
 		dockerdHung(),
 		ipamExhausted(),
 		addressPoolOverlap(),
+		addressPoolOverlapAsked(),
+		addressPoolOverlapBridge(),
 		taskNotRunningCrash(),
 		taskNotRunningImage(),
 		placementConstraint(),

@@ -3,12 +3,13 @@ package lab
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/miekg/dns"
 )
 
-// answerNoNames is a node's name server, the one that its resolv.conf names: it knows the place outside and nobody else.
+// answerNoNames is a node's name server, the one that its resolv.conf names: it knows the place outside and no services.
 // Without one, each name that a fault takes away would be logged as an upstream that is down.
 func answerNoNames() error {
 	at, err := ownAddr()
@@ -40,8 +41,8 @@ func answerNames(at string) error {
 	return nil
 }
 
-// answerName answers one question, recursion available: one address for [OutsideName] and no record of other types (RFC 2308
-// §2.2), NXDOMAIN for all other names (RFC 1035 §4.1.1). Nothing for what is no question.
+// answerName answers one question, recursion available: one address for a name that it knows and no record of other types
+// (RFC 2308 §2.2), NXDOMAIN for all other names (RFC 1035 §4.1.1). Nothing for what is no question.
 func answerName(question []byte) []byte {
 	q := new(dns.Msg)
 	if q.Unpack(question) != nil || q.Response || len(q.Question) != 1 {
@@ -49,18 +50,37 @@ func answerName(question []byte) []byte {
 	}
 	a := new(dns.Msg).SetReply(q)
 	a.RecursionAvailable = true
-	switch asked := q.Question[0]; {
-	case !strings.EqualFold(asked.Name, dns.Fqdn(OutsideName)):
+	asked := q.Question[0]
+	switch ip := addrOutside(asked.Name); {
+	case !ip.IsValid():
 		a.Rcode = dns.RcodeNameError
 	case asked.Qtype == dns.TypeA:
 		head := dns.RR_Header{Name: asked.Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}
-		a.Answer = []dns.RR{&dns.A{Hdr: head, A: Outside.Addr().AsSlice()}}
+		a.Answer = []dns.RR{&dns.A{Hdr: head, A: ip.AsSlice()}}
 	}
 	b, err := a.Pack()
 	if err != nil {
 		return nil
 	}
 	return b
+}
+
+// addrOutside is the address of [OutsideName], and of a name that spells one, as 10-0-1-210.outside.test; of no other name.
+func addrOutside(name string) netip.Addr {
+	if strings.EqualFold(name, dns.Fqdn(OutsideName)) {
+		return Outside.Addr()
+	}
+	label, ok := strings.CutSuffix(strings.ToLower(name), ".outside.test.")
+	ip, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
+	if !ok || err != nil || !ip.Is4() {
+		return netip.Addr{}
+	}
+	return ip
+}
+
+// spelled is the name that spells an address.
+func spelled(ip netip.Addr) string {
+	return strings.ReplaceAll(ip.String(), ".", "-") + ".outside.test"
 }
 
 // ownAddr is the node's address. Engines before 27 replace a name server on the loopback by public ones.

@@ -17,7 +17,7 @@ import (
 // server accepts and closes when the client does. It is in the namespace of the wires, which no way leads out of.
 var Outside = netip.MustParseAddrPort("10.77.0.2:5432")
 
-// OutsideName is what the nodes' name servers call that place, and a second one at the place itself. They know no other name.
+// OutsideName is what the nodes' name servers call that place, and so does one at the place itself.
 const OutsideName = "db.outside.test"
 
 // outsidePart marks the process that is the place outside.
@@ -50,7 +50,7 @@ func runOutside(at string) error {
 	if err := answerNames(place.Addr().String()); err != nil {
 		return err
 	}
-	s, err := net.Listen("tcp4", at)
+	s, err := net.Listen("tcp4", fmt.Sprintf(":%d", place.Port())) // a fault may give the place another address, too
 	if err != nil {
 		return err
 	}
