@@ -107,9 +107,12 @@ func (in *In) otherServers() {
 	}
 }
 
-// ledInside records that the name leads to somebody inside the Swarm.
+// ledInside records that the name leads to somebody inside the Swarm, or nowhere.
 func (in *In) ledInside() {
 	for _, d := range expect.OutsideQuestions(in.Snapshot, in.Scope) {
+		if i := slices.IndexFunc(d.Addrs, func(a netip.Addr) bool { return !a.IsGlobalUnicast() }); i >= 0 {
+			in.Blind("%s is %s, says the resolver of %s on %s: no place outside, so nothing was sent there", d.Name, d.Addrs[i], in.senderName(&d.From), d.From.Node)
+		}
 		i := slices.IndexFunc(d.Addrs, func(a netip.Addr) bool { return expect.OverlayWith(in.Snapshot, a) != nil && in.holds(a) })
 		if i >= 0 {
 			in.Blind("%s is %s on network %s: no place outside; ask for the service by its name", d.Name, d.Addrs[i], expect.OverlayWith(in.Snapshot, d.Addrs[i]).Name)

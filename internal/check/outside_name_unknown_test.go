@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"fairway/internal/check"
@@ -46,6 +47,12 @@ func TestOutsideNameUnknown(t *testing.T) {
 		leavingAnswer(t, func(s *fact.Snapshot) {
 			facttest.SandboxOf(s, 2, facttest.Web(2)).Resolv.Nameservers = []netip.Addr{netip.MustParseAddr("192.0.2.9")}
 		}, id, check.Unknown, "web.2 on n2 asks 192.0.2.9 and not the engine's resolver")
+	})
+	t.Run("the name leads to the task itself", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			led(s, 2, netip.MustParseAddr("127.0.0.1"))
+			s.Seen.TCP = slices.DeleteFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return p.From == facttest.Source(2) })
+		}, id, check.Unknown, "127.0.0.1, says the resolver of web.2 on n2: no place outside")
 	})
 	t.Run("the name is somebody's inside", func(t *testing.T) {
 		leavingAnswer(t, func(s *fact.Snapshot) { led(s, 2, facttest.ApiIP(3)) }, id, check.Unknown, "10.0.1.23 on network app: no place outside")

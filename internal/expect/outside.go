@@ -122,7 +122,7 @@ func leave(s *fact.Snapshot, sc *Scope) Plan {
 				p.DNS = append(p.DNS, fact.DNSProbe{From: src, Server: resolverPort, Name: sc.Outside.Asked(), Type: "A"})
 			}
 		}
-		if sc.Outside.Addr.IsValid() {
+		if sc.Outside.Addr.IsValid() && Elsewhere(s.NodeNamed(src.Node), sc.Outside.Addr) {
 			p.connect(src, netip.AddrPortFrom(sc.Outside.Addr, sc.Outside.Port))
 		}
 	}
@@ -157,6 +157,18 @@ func AsksResolver(s *fact.Snapshot, e *End) bool {
 	return ns == nil || ns.Resolv == nil || len(ns.Resolv.Nameservers) == 0 || ns.Resolv.Nameservers[0] == ResolverAddr
 }
 
+// Elsewhere: an address that may be a place outside, seen from a node: not the task
+// itself, no neighbour of no fixed address, and in no bridge of the node's engine.
+// Nothing is sent to others; an agent would refuse all that is asked with it.
+func Elsewhere(n *fact.Node, a netip.Addr) bool {
+	if !a.IsGlobalUnicast() {
+		return false
+	}
+	return n == nil || n.Engine == nil || !slices.ContainsFunc(n.Engine.Networks, func(e fact.EngineNetwork) bool {
+		return e.Driver != "overlay" && slices.ContainsFunc(e.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(a) })
+	})
+}
+
 // connect tries a place from a task, and once from its host.
 func (p *Plan) connect(src fact.Source, to netip.AddrPort) {
 	p.TCP = append(p.TCP, fact.TCPProbe{From: src, Target: to})
@@ -171,7 +183,8 @@ func named(s *fact.Snapshot, sc *Scope) Plan {
 	known := map[string][]netip.Addr{}
 	for _, d := range OutsideQuestions(s, sc) {
 		for _, a := range d.Addrs[:min(outsideAddrs, len(d.Addrs))] {
-			if known[d.From.Node] = union(known[d.From.Node], []netip.Addr{a}); !slices.Contains(known[d.From.Node][:min(outsideEach, len(known[d.From.Node]))], a) {
+			if known[d.From.Node] = union(known[d.From.Node], []netip.Addr{a}); !slices.Contains(known[d.From.Node][:min(outsideEach, len(known[d.From.Node]))], a) ||
+				!Elsewhere(s.NodeNamed(d.From.Node), a) {
 				continue
 			}
 			p.connect(d.From, netip.AddrPortFrom(a, sc.Outside.Port))
