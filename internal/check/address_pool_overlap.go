@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 
 	"fairway/internal/expect"
 	"fairway/internal/fact"
@@ -47,6 +48,7 @@ func addressOverlap(in *In) []Finding {
 
 func (in *In) overlaps(node *fact.Node, ranges []outside, n *fact.EngineNetwork) []Finding {
 	f := Finding{Certainty: Strong, Node: node.Name, Network: n.ID, Subject: Subject{Kind: "network", ID: string(n.ID), Name: n.Name}, Structural: true, Impact: ImpactNetwork}
+	more := false
 	for _, s := range n.Subnets {
 		for _, o := range ranges {
 			if s.Prefix.IsValid() && s.Prefix.Bits() <= o.Prefix.Bits() && s.Prefix.Overlaps(o.Prefix) {
@@ -56,7 +58,9 @@ func (in *In) overlaps(node *fact.Node, ranges []outside, n *fact.EngineNetwork)
 				}
 				if o.Place {
 					f.Network, f.Only = "", Leaving // no overlay lies on the way that is asked about
+					f.Places = append(f.Places, netip.AddrPortFrom(o.Prefix.Addr(), in.Scope.Outside.Port))
 				}
+				more = more || !o.Place
 				if o.Vital {
 					f.Certainty = Proof
 				}
@@ -66,6 +70,9 @@ func (in *In) overlaps(node *fact.Node, ranges []outside, n *fact.EngineNetwork)
 	}
 	if f.Message == "" {
 		return nil
+	}
+	if more {
+		f.Places = nil // it harms what goes elsewhere, too
 	}
 	f.Relief = fmt.Sprintf("docker network create -d overlay --attachable --subnet FREE-RANGE %[2]s; docker service update --network-add %[2]s --network-rm %[1]s SERVICE", quoted(n.Name), quoted(n.Name+"-2"))
 	if n.Driver != "overlay" {

@@ -16,7 +16,8 @@ var DNSUpstreamUnreachable = &Check{
 	Doc: Doc{
 		Symptom: "Names of services resolve, outside ones fail with SERVFAIL, or take 5 to 20 s. On the host itself they resolve.",
 		Cause: "The engine's resolver asks the servers of the host's resolv.conf (or of --dns) from the container's own namespace: by its default route and docker_gwbridge, through the host's FORWARD chain. " +
-			"A firewall drops it there or beyond, the servers answer the host's address only, the network is internal, or the server is a stub on the host's loopback that does not run.",
+			"A firewall drops it there or beyond, the servers answer the host's address only, the network is internal, or the server is a stub on the host's loopback that does not run. " +
+			"SERVFAIL or REFUSED for one name alone may be trouble of that name's own servers: ask for another name.",
 		ByHand: "The comment ExtServers in /etc/resolv.conf of the container names the servers. `nsenter --net=/var/run/docker/netns/SANDBOX dig @SERVER example.com` on the node; `journalctl -u docker --since -15min | grep resolver`.",
 		Relief: "Let the containers' questions out: port 53, UDP and TCP, from docker_gwbridge.",
 		Fix:    "Name servers that containers can reach: \"dns\" in daemon.json, or --dns for a service; open port 53 from the nodes to them.",

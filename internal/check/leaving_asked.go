@@ -20,12 +20,17 @@ func (in *In) place(a netip.AddrPort) string {
 	return a.String()
 }
 
-// leaving are the connections that tasks tried to the place outside.
+// leaving are the connections that tasks tried to the place outside, by node, task
+// and address.
 func (in *In) leaving() []fact.TCPProbe {
 	if in.Scope.Outside == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(in.Seen.TCP), func(p fact.TCPProbe) bool { return !expect.IsOutside(&p) || p.Outcome == fact.ProbeError })
+	out := slices.DeleteFunc(slices.Clone(in.Seen.TCP), func(p fact.TCPProbe) bool { return !expect.IsOutside(&p) || p.Outcome == fact.ProbeError })
+	slices.SortStableFunc(out, func(a, b fact.TCPProbe) int {
+		return cmp.Or(strings.Compare(a.From.Node, b.From.Node), strings.Compare(in.senderName(&a.From), in.senderName(&b.From)), a.Target.Compare(b.Target))
+	})
+	return out
 }
 
 // resolved is what the resolvers of one node's tasks said of the place's name.
@@ -126,7 +131,7 @@ func resolvedTo(d *fact.DNSProbe) string {
 	case d.Outcome != fact.Open:
 		return "no answer (" + string(d.Outcome) + ")"
 	case len(d.Addrs) > 0:
-		return addrList(d.Addrs)
+		return addrList(slices.SortedFunc(slices.Values(d.Addrs), netip.Addr.Compare))
 	case d.RCode == "NOERROR":
 		return "NOERROR, and no address"
 	}
@@ -208,19 +213,30 @@ func (in *In) hostsOwn(p *fact.TCPProbe) *fact.PeerProbe {
 	return &in.Seen.Peers[i]
 }
 
-// letIn says which other nodes the places of a finding do let in; empty for none.
+// letIn says which other nodes the places of a finding do let in, and which other
+// addresses of the same name answer its node; empty for none.
 func (in *In) letIn(f *Finding, tried []fact.TCPProbe) string {
-	var open []string
+	var open, others []string
 	for _, p := range tried {
-		if p.Outcome == fact.Open && p.From.Node != f.Node && slices.Contains(f.Places, p.Target) && !slices.Contains(open, p.From.Node) {
+		here, mine := p.From.Node == f.Node, slices.Contains(f.Places, p.Target)
+		switch {
+		case p.Outcome != fact.Open:
+		case mine && !here && !slices.Contains(open, p.From.Node):
 			open = append(open, p.From.Node)
+		case here && !mine && !slices.Contains(others, p.Target.String()):
+			others = append(others, p.Target.String())
 		}
 	}
-	if len(open) == 0 {
-		return ""
-	}
 	slices.Sort(open)
-	return fmt.Sprintf("; it lets %s in, so perhaps a firewall there knows the addresses of some nodes only", listed(open))
+	slices.Sort(others)
+	var out string
+	if len(open) > 0 {
+		out = fmt.Sprintf("; it lets %s in, so perhaps a firewall there knows the addresses of some nodes only", listed(open))
+	}
+	if len(others) > 0 {
+		out += fmt.Sprintf("; %s answers %s", listed(others), f.Node)
+	}
+	return out
 }
 
 // endOf is how a connection ended, with the kernel's word and who sent it back.

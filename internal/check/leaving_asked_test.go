@@ -2,9 +2,14 @@ package check_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"fairway/internal/check"
 	"fairway/internal/fact"
@@ -99,5 +104,66 @@ func TestOutsideNamesOnly(t *testing.T) {
 	s.Question.To = facttest.DBAddr.Addr().String()
 	if r := run(t, s); len(r.Causes) != 0 || len(r.Elsewhere) != 1 {
 		t.Errorf("causes %s, elsewhere %s", ids(r.Causes), ids(r.Elsewhere))
+	}
+}
+
+// outsideFaults break a snapshot of a question about a place outside in every way
+// that a check knows.
+var outsideFaults = map[string]func(*fact.Snapshot){
+	"internal": everywhere(enclose),
+	"refused":  everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Refused, fact.Refused) }),
+	"silent":   func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Timeout, fact.Timeout) },
+	"no name": func(s *fact.Snapshot) {
+		facttest.UnnamedAt(s, 2, "NXDOMAIN")
+		asksServers(s, 1, "192.0.2.53")
+		asksServers(s, 2, "198.51.100.53")
+	},
+	"no servers": everywhere(func(s *fact.Snapshot, i int) { facttest.UnnamedAt(s, i, "SERVFAIL") }),
+	"a rule": everywhere(func(s *fact.Snapshot, i int) {
+		hostRule(s, i, "-A DOCKER-USER -i docker_gwbridge -p tcp -m tcp --dport 5432 -j DROP")
+		facttest.LostAt(s, i, fact.Timeout, "")
+	}),
+	"overlap": func(s *fact.Snapshot) { led(s, 2, netip.MustParseAddr("10.0.1.200")) },
+}
+
+// TestOutsideShuffled: the order of lists means nothing, and no names get into a
+// shell.
+func TestOutsideShuffled(t *testing.T) {
+	for name, f := range outsideFaults {
+		want := gist(runOnly(t, asking(f)))
+		s := asking(f)
+		shuffle(reflect.ValueOf(s), rand.New(rand.NewPCG(7, 1)))
+		if d := cmp.Diff(want, gist(runOnly(t, s))); d != "" {
+			t.Errorf("%s (-sorted +shuffled):\n%s", name, d)
+		}
+		s = asking(f)
+		rename(reflect.ValueOf(s).Elem(), renames["names"])
+		s.Question.To = facttest.DB
+		for _, c := range runOnly(t, s).Causes {
+			for _, text := range []string{c.Relief, c.Confirm, c.Fix} {
+				if bad := unquoted(text); bad != "" {
+					t.Errorf("%s, %s: not quoted in %q", name, c.ID, bad)
+				}
+			}
+		}
+	}
+}
+
+// TestOutsideNoPanic: as TestNoPanic, of questions about places outside.
+func TestOutsideNoPanic(t *testing.T) {
+	for name, f := range outsideFaults {
+		for seed := range uint64(30) {
+			s := asking(f)
+			facttest.Mangle(s, seed)
+			func() {
+				defer func() {
+					if r := recover(); r != nil {
+						t.Errorf("%s, seed %d: %v", name, seed, r)
+						panic(r)
+					}
+				}()
+				_, _ = check.Run(s, check.All(), 0)
+			}()
+		}
 	}
 }

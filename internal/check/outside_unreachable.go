@@ -37,58 +37,65 @@ func outsideClosed(in *In) []Finding {
 	if len(tried) == 0 && len(expect.Unnamed(in.Snapshot, in.Scope)) == 0 {
 		in.Blind("nobody could try to reach %s", in.Scope.Outside.Name)
 	}
-	var out []Finding
+	var shut []shutOut
 	whose, same := in.askingService()
 	for i := range tried {
 		p := &tried[i]
-		same = same && failed(p.Outcome)
-		if !failed(p.Outcome) {
-			continue
-		}
 		h := in.hostsOwn(p)
 		switch {
+		case !failed(p.Outcome):
+			same = false
 		case h == nil || h.Outcome == fact.ProbeError:
 			in.Blind("%s: whether the node itself reaches %s was not found out, so the cause may be there", p.From.Node, p.Target)
 			same = false
 		case (h.Outcome == fact.Refused) == (p.Outcome == fact.Refused) && failed(h.Outcome):
-			out = in.closedTo(out, p, h)
+			shut = in.shutOut(shut, p, h)
 		default:
 			same = false
 		}
 	}
-	if len(out) == 0 {
-		return nil
+	slices.SortFunc(shut, func(a, b shutOut) int { return cmp.Compare(a.Node, b.Node) })
+	var out []Finding
+	all := shutOut{}
+	for i := range shut {
+		f := shut[i].Finding
+		all.Refused, all.Silent = all.Refused || shut[i].Refused, all.Silent || shut[i].Silent
+		all.Evidence, all.Tasks, all.Nodes, all.Places = append(all.Evidence, f.Evidence...), append(all.Tasks, f.Tasks...), append(all.Nodes, f.Nodes...), append(all.Places, f.Places...)
+		f.Message = shut[i].told(in.place(f.Places[0]), f.Node+" itself") + in.letIn(&f, tried)
+		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b Finding) int { return cmp.Compare(a.Node, b.Node) })
-	if !same {
-		for i := range out {
-			out[i].Message += in.letIn(&out[i], tried)
-		}
+	if len(out) == 0 || !same || all.Refused && all.Silent {
 		return out
 	}
 	f := out[0]
-	for _, o := range out[1:] {
-		f.Evidence, f.Tasks, f.Nodes, f.Places = append(f.Evidence, o.Evidence...), append(f.Tasks, o.Tasks...), append(f.Nodes, o.Nodes...), append(f.Places, o.Places...)
-	}
-	f.Node, f.Subject = "", whose
-	f.Message += ", whichever node asks"
+	f.Evidence, f.Tasks, f.Nodes, f.Places = all.Evidence, all.Tasks, all.Nodes, all.Places
+	f.Node, f.Subject, f.Message = "", whose, all.told(in.place(f.Places[0]), "any node that asked")
 	return []Finding{f}
 }
 
-// closedTo adds a connection that ended alike from a task and from its node.
-func (in *In) closedTo(list []Finding, p *fact.TCPProbe, h *fact.PeerProbe) []Finding {
-	i := slices.IndexFunc(list, func(f Finding) bool { return f.Node == p.From.Node })
+// shutOut is a node that a place does not let in, and how.
+type shutOut struct {
+	Finding
+	Refused, Silent bool
+}
+
+func (s *shutOut) told(place, whom string) string {
+	if s.Refused && !s.Silent {
+		return fmt.Sprintf("%s refuses %s, too: nobody listens there, or somebody there rejects; the cause is not in the Swarm", place, whom)
+	}
+	return fmt.Sprintf("%s does not answer %s either: the cause is there or on the way, not in the Swarm", place, whom)
+}
+
+// shutOut adds a connection that ended alike from a task and from its node.
+func (in *In) shutOut(list []shutOut, p *fact.TCPProbe, h *fact.PeerProbe) []shutOut {
+	i := slices.IndexFunc(list, func(s shutOut) bool { return s.Node == p.From.Node })
 	if i < 0 {
 		id := nodeNamed(in.Snapshot, p.From.Node)
-		f := Finding{Certainty: Strong, Node: p.From.Node, Subject: in.NodeSubject(id), Only: Leaving, Impact: ImpactNone, Probed: true, Nodes: []fact.NodeID{id},
-			Message: fmt.Sprintf("%s does not answer %s itself either: the cause is there or on the way, not in the Swarm", in.place(p.Target), p.From.Node),
-			Confirm: fmt.Sprintf("on %s: nc -vz %s %d", p.From.Node, p.Target.Addr(), p.Target.Port())}
-		if p.Outcome == fact.Refused {
-			f.Message = fmt.Sprintf("%s refuses %s itself, too: nobody listens there, or somebody there rejects; the cause is not in the Swarm", in.place(p.Target), p.From.Node)
-		}
-		i, list = len(list), append(list, f)
+		i, list = len(list), append(list, shutOut{Finding: Finding{Certainty: Strong, Node: p.From.Node, Subject: in.NodeSubject(id), Only: Leaving, Impact: ImpactNone, Probed: true,
+			Nodes: []fact.NodeID{id}, Confirm: fmt.Sprintf("on %s: nc -vz %s %d", p.From.Node, p.Target.Addr(), p.Target.Port())}})
 	}
 	f := &list[i]
+	f.Refused, f.Silent = f.Refused || p.Outcome == fact.Refused, f.Silent || p.Outcome != fact.Refused
 	if p.From.Task != "" && !slices.Contains(f.Tasks, p.From.Task) {
 		f.Tasks = append(f.Tasks, p.From.Task)
 	}

@@ -1,7 +1,9 @@
 package check_test
 
 import (
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"fairway/internal/check"
@@ -13,16 +15,36 @@ func TestOutsideUnreachable(t *testing.T) {
 	id := "outside-unreachable"
 	t.Run("refused everywhere", func(t *testing.T) {
 		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Refused, fact.Refused) }),
-			want{id: id, subject: "web", certainty: check.Strong}, "db.example.com (203.0.113.5:5432) refuses", "whichever node asks", "n2 itself → 203.0.113.5:5432", "nc -vz 203.0.113.5 5432",
+			want{id: id, subject: "web", certainty: check.Strong}, "db.example.com (203.0.113.5:5432) refuses", "refuses any node that asked, too", "n2 itself → 203.0.113.5:5432", "nc -vz 203.0.113.5 5432",
 			"(203.0.113.5:5432): refused")
 	})
 	t.Run("silent everywhere", func(t *testing.T) {
 		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Timeout, fact.Unreachable) }),
-			want{id: id, subject: "web", certainty: check.Strong}, "does not answer", "not in the Swarm")
+			want{id: id, subject: "web", certainty: check.Strong}, "does not answer any node that asked either", "not in the Swarm")
 	})
 	t.Run("closed to one node", func(t *testing.T) {
 		leavingFault(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Timeout, fact.Timeout) },
 			want{id: id, node: "n2", subject: "n2", certainty: check.Strong}, "it lets n1, n3 in", "the addresses of some nodes only")
+	})
+	t.Run("one of two addresses", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) {
+			for i := range 3 {
+				p := fact.TCPProbe{From: facttest.Source(i + 1), Target: netip.MustParseAddrPort("203.0.113.6:5432"), Outcome: fact.Open, Tries: 1}
+				s.Seen.TCP = append(s.Seen.TCP, p)
+			}
+			facttest.LostAt(s, 2, fact.Timeout, fact.Timeout)
+		}, want{id: id, node: "n2", subject: "n2"}, "it lets n1, n3 in", "203.0.113.6:5432 answers n2")
+	})
+	t.Run("another address of it fails for another reason", func(t *testing.T) {
+		r := run(t, asking(func(s *fact.Snapshot) {
+			facttest.LostAt(s, 2, fact.Timeout, fact.Timeout)
+			other := netip.MustParseAddrPort("203.0.113.6:5432")
+			s.Seen.TCP = append(s.Seen.TCP, fact.TCPProbe{From: facttest.Source(2), Target: other, Outcome: fact.Timeout, Tries: 2})
+			s.Seen.Peers = append(s.Seen.Peers, fact.PeerProbe{Node: "n2", What: fact.WhatOutside, Target: other, Outcome: fact.Open})
+		}))
+		if !strings.Contains(r.Summary, "1 failed connection is explained by no cause") {
+			t.Error(r.Summary)
+		}
 	})
 	for name, o := range map[string][2]fact.Outcome{"the node itself is let in": {fact.Timeout, fact.Open}, "silence and refusal": {fact.Timeout, fact.Refused}} {
 		t.Run(name, func(t *testing.T) {

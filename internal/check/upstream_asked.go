@@ -69,12 +69,17 @@ func (in *In) ownAnswered(src *fact.Source) (answered, asked bool) {
 
 // ownNames is the evidence that names of services resolve.
 func (in *In) ownNames(node string, src *fact.Source) []Evidence {
-	for _, d := range in.Seen.DNS {
-		if d.From == *src && d.Type == "A" && d.Outcome == fact.Open && len(d.Addrs) > 0 && d.Name != in.Scope.Outside.Asked() {
-			return []Evidence{{fmt.Sprintf("%s: %s, asked for by %s", node, d.Name, in.senderName(src)), "an answer from its resolver", addrList(d.Addrs)}}
+	var own *fact.DNSProbe
+	for i := range in.Seen.DNS {
+		d := &in.Seen.DNS[i]
+		if d.From == *src && d.Type == "A" && d.Outcome == fact.Open && len(d.Addrs) > 0 && d.Name != in.Scope.Outside.Asked() && (own == nil || d.Name < own.Name) {
+			own = d
 		}
 	}
-	return nil
+	if own == nil {
+		return nil
+	}
+	return []Evidence{{fmt.Sprintf("%s: %s, asked for by %s", node, own.Name, in.senderName(src)), "an answer from its resolver", resolvedTo(own)}}
 }
 
 // mutedUpstream is about a node whose tasks get no answer about the place's name.
@@ -85,7 +90,7 @@ func (in *In) mutedUpstream(n *fact.Node, lost []fact.DNSProbe, all bool) Findin
 		f.Certainty, f.Meek = Strong, false
 	}
 	d := &lost[0]
-	f.Message = fmt.Sprintf("the name servers outside do not answer containers on %s about %s: %s", n.Name, d.Name, resolvedTo(d))
+	f.Message = fmt.Sprintf("the name servers outside fail to answer containers on %s about %s: %s", n.Name, d.Name, resolvedTo(d))
 	if d.RCode == "REFUSED" {
 		f.Message = fmt.Sprintf("the name servers outside refuse to answer containers on %s about %s", n.Name, d.Name)
 	}
