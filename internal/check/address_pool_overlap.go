@@ -64,7 +64,7 @@ func (in *In) overlaps(node *fact.Node, ranges []outside, n *fact.EngineNetwork)
 				if o.Vital {
 					f.Certainty = Proof
 				}
-				f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: subnet of %s", node.Name, n.Name), "no address of " + o.What, s.Prefix.String()})
+				f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s: subnet of %s", node.Name, n.Name), o.wanted(), s.Prefix.String()})
 			}
 		}
 	}

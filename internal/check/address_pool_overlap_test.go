@@ -63,7 +63,7 @@ func TestPlaceWithinANetwork(t *testing.T) {
 				to(c.addr)(s)
 				e := facttest.NodeOf(s, 2).Engine
 				e.Networks = append(e.Networks, bridge)
-			}, want{id: id, node: "n2", subject: c.net, certainty: check.Proof}, c.addr+" of db.example.com, which is asked about", c.relief, "ip route get "+c.addr+";", c.addr+":5432): timeout")
+			}, want{id: id, node: "n2", subject: c.net, certainty: check.Proof}, c.addr+" of db.example.com, which is asked about, on n2", c.relief, "ip route get "+c.addr+";", c.addr+":5432): timeout")
 		})
 	}
 	t.Run("by its address", func(t *testing.T) {

@@ -29,6 +29,14 @@ func (o *outside) host() netip.Addr {
 	return o.Prefix.Addr().Next()
 }
 
+// wanted is what a subnet should be like, for the range's sake.
+func (o *outside) wanted() string {
+	if o.Place {
+		return "one without " + strings.TrimSuffix(o.What, ",")
+	}
+	return "no address of " + o.What
+}
+
 // placesWithin lists the addresses of the place that is asked about, as they are
 // known on a node, that a network of its engine takes for its own: packets to them
 // go into that network, and nobody there has them. An overlay takes only what its
@@ -50,7 +58,7 @@ func (in *In) placesWithin(node *fact.Node, host *fact.NetNS, n *fact.EngineNetw
 		})
 		within := slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(a) })
 		if within && !reached && host.LinkWith(a) == nil && !in.holds(a) {
-			out = append(out, outside{Prefix: netip.PrefixFrom(a, a.BitLen()), What: fmt.Sprintf("%s of %s, which is asked about", a, in.Scope.Outside.Name), Vital: true, Place: true})
+			out = append(out, outside{Prefix: netip.PrefixFrom(a, a.BitLen()), What: fmt.Sprintf("%s of %s, which is asked about,", a, in.Scope.Outside.Name), Vital: true, Place: true})
 		}
 	}
 	return out

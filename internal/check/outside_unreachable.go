@@ -69,7 +69,7 @@ func outsideClosed(in *In) []Finding {
 	}
 	f := out[0]
 	f.Evidence, f.Tasks, f.Nodes, f.Places = all.Evidence, all.Tasks, all.Nodes, all.Places
-	f.Node, f.Subject, f.Message = "", whose, all.told(in.place(f.Places[0]), "any node that asked")
+	f.Node, f.Subject, f.Message = "", whose, all.told(in.place(f.Places[0]), map[bool]string{true: "every node that asked", false: "any node that asked"}[all.Refused])
 	return []Finding{f}
 }
 

@@ -15,7 +15,7 @@ func TestOutsideUnreachable(t *testing.T) {
 	id := "outside-unreachable"
 	t.Run("refused everywhere", func(t *testing.T) {
 		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) { facttest.LostAt(s, i, fact.Refused, fact.Refused) }),
-			want{id: id, subject: "web", certainty: check.Strong}, "db.example.com (203.0.113.5:5432) refuses", "refuses any node that asked, too", "n2 itself → 203.0.113.5:5432", "nc -vz 203.0.113.5 5432",
+			want{id: id, subject: "web", certainty: check.Strong}, "db.example.com (203.0.113.5:5432) refuses", "refuses every node that asked, too", "n2 itself → 203.0.113.5:5432", "nc -vz 203.0.113.5 5432",
 			"(203.0.113.5:5432): refused")
 	})
 	t.Run("silent everywhere", func(t *testing.T) {
