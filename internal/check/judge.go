@@ -247,7 +247,7 @@ func (j *judge) lacks() bool {
 // port that Swarm needs. Empty where all got through.
 func (j *judge) closedPeer() string {
 	for _, p := range j.s.Seen.Peers {
-		if failed(p.Outcome) && p.What != expect.WhatOutside {
+		if failed(p.Outcome) && p.What != fact.WhatOutside {
 			return fmt.Sprintf("%s → %s (%s, TCP %d): %s", p.Node, expect.NodeName(j.s, p.Peer), p.What, p.Target.Port(), p.Outcome)
 		}
 	}

@@ -205,7 +205,7 @@ func believes(e *fact.Engine, a netip.Addr) bool {
 // hostsOwn is what a task's host got from the same place; nil where it did not ask.
 func (in *In) hostsOwn(p *fact.TCPProbe) *fact.PeerProbe {
 	i := slices.IndexFunc(in.Seen.Peers, func(o fact.PeerProbe) bool {
-		return o.What == expect.WhatOutside && o.Node == p.From.Node && o.Target == p.Target
+		return o.What == fact.WhatOutside && o.Node == p.From.Node && o.Target == p.Target
 	})
 	if i < 0 {
 		return nil

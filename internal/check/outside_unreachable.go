@@ -48,6 +48,9 @@ func outsideClosed(in *In) []Finding {
 		case h == nil || h.Outcome == fact.ProbeError:
 			in.Blind("%s: whether the node itself reaches %s was not found out, so the cause may be there", p.From.Node, p.Target)
 			same = false
+		case failed(h.Outcome) && in.ownWall(p) != "":
+			in.Blind("%s: %s drops what the node itself sends to %s, so its silence says nothing", p.From.Node, in.ownWall(p), p.Target)
+			same = false
 		case (h.Outcome == fact.Refused) == (p.Outcome == fact.Refused) && failed(h.Outcome):
 			shut = in.shutOut(shut, p, h)
 		default:
@@ -71,6 +74,20 @@ func outsideClosed(in *In) []Finding {
 	f.Evidence, f.Tasks, f.Nodes, f.Places = all.Evidence, all.Tasks, all.Nodes, all.Places
 	f.Node, f.Subject, f.Message = "", whose, all.told(in.place(f.Places[0]), map[bool]string{true: "every node that asked", false: "any node that asked"}[all.Refused])
 	return []Finding{f}
+}
+
+// ownWall is the rule of a node that stops what the node itself sends to a place;
+// empty where none does, as far as its rules were read.
+func (in *In) ownWall(p *fact.TCPProbe) string {
+	n := in.NodeNamed(p.From.Node)
+	if n == nil || n.Kernel == nil {
+		return ""
+	}
+	w, ok := expect.DepartHost(in.Snapshot, n, p.Target)
+	if !ok || !w.Stopped() || w.By == nil {
+		return ""
+	}
+	return w.By.String()
 }
 
 // shutOut is a node that a place does not let in, and how.

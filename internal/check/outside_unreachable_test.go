@@ -51,6 +51,12 @@ func TestOutsideUnreachable(t *testing.T) {
 			leavingAnswer(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, o[0], o[1]) }, id, check.OK, "")
 		})
 	}
+	t.Run("a rule of the node stops the node itself", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			facttest.LostAt(s, 2, fact.Timeout, fact.Timeout)
+			saved(s, 2, with("-A OUTPUT -p tcp -d 203.0.113.5 --dport 5432 -j DROP"), "filter")
+		}, id, check.Unknown, "drops what the node itself sends to 203.0.113.5:5432, so its silence says nothing")
+	})
 	t.Run("the node itself was not asked", func(t *testing.T) {
 		leavingAnswer(t, func(s *fact.Snapshot) {
 			facttest.LostAt(s, 2, fact.Timeout, "")

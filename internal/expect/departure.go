@@ -50,6 +50,26 @@ func DepartFrom(s *fact.Snapshot, n *fact.Node, ns *fact.NetNS, to netip.AddrPor
 	return Walk(host, "forward", p), ""
 }
 
+// DepartHost walks a new TCP connection of the host itself to an address and port
+// through its OUTPUT; ok is false where no link of it leads there.
+func DepartHost(s *fact.Snapshot, n *fact.Node, to netip.AddrPort) (w Walked, ok bool) {
+	host := n.Kernel.Host()
+	if host == nil || host.Netfilter == nil {
+		return Walked{}, false
+	}
+	out := wayOut(s, n, host, to.Addr())
+	if out == nil {
+		return Walked{}, false
+	}
+	p := Packet{Dst: to.Addr(), Proto: ProtoNumber("tcp"), SrcPort: 40000, DstPort: to.Port(), Flags: 2, Out: out.Name, State: "NEW", IPVS: No, IPsec: No}
+	for _, a := range out.Addrs {
+		if a.Addr().Is4() == to.Addr().Is4() && !p.Src.IsValid() && !a.Addr().IsLinkLocalUnicast() {
+			p.Src = a.Addr()
+		}
+	}
+	return Walk(host, "output", p), p.Src.IsValid()
+}
+
 // wayOut is the link by which a host sends to an address: that of its narrowest
 // route in the main table, or else the one that others ask the node by.
 func wayOut(s *fact.Snapshot, n *fact.Node, host *fact.NetNS, to netip.Addr) *fact.Link {

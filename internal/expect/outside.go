@@ -26,9 +26,6 @@ const (
 	outsideAddrs, outsideEach = 2, 4
 )
 
-// WhatOutside is fact.WhatOutside.
-const WhatOutside = fact.WhatOutside
-
 // IsOutside: a connection to a place outside the Swarm. No network is meant then,
 // and no task.
 func IsOutside(p *fact.TCPProbe) bool { return p.Network == "" && p.To == "" }
@@ -173,7 +170,7 @@ func Elsewhere(n *fact.Node, a netip.Addr) bool {
 func (p *Plan) connect(src fact.Source, to netip.AddrPort) {
 	p.TCP = append(p.TCP, fact.TCPProbe{From: src, Target: to})
 	if !slices.ContainsFunc(p.Peers, func(o fact.PeerProbe) bool { return o.Node == src.Node && o.Target == to }) {
-		p.Peers = append(p.Peers, fact.PeerProbe{Node: src.Node, What: WhatOutside, Target: to})
+		p.Peers = append(p.Peers, fact.PeerProbe{Node: src.Node, What: fact.WhatOutside, Target: to})
 	}
 }
 

@@ -28,7 +28,7 @@ func TestOutsidePlan(t *testing.T) {
 		t.Errorf("first: %+v", p)
 	}
 	p := expect.FollowUp(s, sc)
-	if len(p.TCP) != 3 || len(p.Peers) != 3 || p.Peers[0].What != expect.WhatOutside || p.TCP[0].Target != facttest.DBAddr {
+	if len(p.TCP) != 3 || len(p.Peers) != 3 || p.Peers[0].What != fact.WhatOutside || p.TCP[0].Target != facttest.DBAddr {
 		t.Errorf("follow-up: %+v", p)
 	}
 	for _, a := range []string{"127.0.0.1", "0.0.0.0", "169.254.169.254", "172.18.7.7"} {

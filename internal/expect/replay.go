@@ -51,7 +51,7 @@ func belonging(s *fact.Snapshot, sc *Scope, plan *Plan) {
 	seen.TCP = slices.DeleteFunc(seen.TCP, func(p fact.TCPProbe) bool {
 		return !from(p.From) || !to(p.To) || !network(p.Network) || !port(p.Target.Port()) || IsOutside(&p) != sc.Outside.is(p.Target)
 	})
-	seen.Peers = slices.DeleteFunc(seen.Peers, func(p fact.PeerProbe) bool { return p.What == WhatOutside && !sc.Outside.is(p.Target) })
+	seen.Peers = slices.DeleteFunc(seen.Peers, func(p fact.PeerProbe) bool { return p.What == fact.WhatOutside && !sc.Outside.is(p.Target) })
 	seen.DNS = slices.DeleteFunc(seen.DNS, func(p fact.DNSProbe) bool { return !from(p.From) || !name(p) })
 	seen.MTU = slices.DeleteFunc(seen.MTU, func(p fact.MTUProbe) bool {
 		return !network(p.Network) || (p.From.Task != "" && !from(p.From) || !to(p.To)) && !between(s, sc, &p)
