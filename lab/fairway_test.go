@@ -298,7 +298,8 @@ func TestFairwayFaults(t *testing.T) {
 			"healthy.rolling-update", "healthy.drained-node", "healthy.dnsrr-service", "healthy.global-service", "healthy.dotted-name", "healthy.host-published",
 			"underlay-vxlan-udp-blocked", "underlay-mtu-blackhole", "gossip-7946-blocked", "availability-or-placement.constraint", "fdb-missing",
 			"overlay-neigh-missing", "dns-resolver-dead", "dns-name-collision.alias", "app-wrong-port", "app-accept-queue-overflow", "network-not-shared",
-			"ipvs-kernel-missing", "firewall-flush", "egress-gwbridge-broken", "app-firewall-inside", "dns-resolver-nat-missing",
+			"ipvs-kernel-missing", "firewall-flush", "egress-gwbridge-broken.masquerade-asked", "app-firewall-inside", "dns-resolver-nat-missing",
+			"healthy.outside-by-name", "outside-name-unknown",
 		},
 		"20.10": few, "28.5": few, "29": few,
 	} {
