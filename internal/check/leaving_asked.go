@@ -262,3 +262,17 @@ func letOut(ns *fact.NetNS, by *expect.Step, to netip.AddrPort) string {
 	}
 	return fmt.Sprintf("%s -t %s -I %s -d %s -p tcp --dport %d -j ACCEPT", iptablesOf(ns, by.Backend), by.Table, quoted(by.Chain), to.Addr(), to.Port())
 }
+
+// ownWall is the rule of a node that stops what the node itself sends to a place;
+// empty where none does, as far as its rules were read.
+func (in *In) ownWall(p *fact.TCPProbe) string {
+	n := in.NodeNamed(p.From.Node)
+	if n == nil || n.Kernel == nil {
+		return ""
+	}
+	w, ok := expect.DepartHost(in.Snapshot, n, p.Target)
+	if !ok || !w.Stopped() || w.By == nil {
+		return ""
+	}
+	return w.By.String()
+}

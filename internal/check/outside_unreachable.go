@@ -76,20 +76,6 @@ func outsideClosed(in *In) []Finding {
 	return []Finding{f}
 }
 
-// ownWall is the rule of a node that stops what the node itself sends to a place;
-// empty where none does, as far as its rules were read.
-func (in *In) ownWall(p *fact.TCPProbe) string {
-	n := in.NodeNamed(p.From.Node)
-	if n == nil || n.Kernel == nil {
-		return ""
-	}
-	w, ok := expect.DepartHost(in.Snapshot, n, p.Target)
-	if !ok || !w.Stopped() || w.By == nil {
-		return ""
-	}
-	return w.By.String()
-}
-
 // shutOut is a node that a place does not let in, and how.
 type shutOut struct {
 	Finding
