@@ -21,7 +21,8 @@ const (
 //
 // It is bisection for stamps that need not be in order. A place is known to be ahead
 // of the window if the line there is more than the slack before it, and so is the
-// one a stretch further on: a short stretch of wrong stamps cannot hold both.
+// one a stretch further on: a short stretch of wrong stamps cannot hold both. Near
+// the end there is none further on, so no place there is known to be ahead.
 // Whatever else is found only costs time.
 func (f *file) search(l *lines, from time.Time) (int64, error) {
 	lo, hi := int64(0), f.size
@@ -44,14 +45,11 @@ func (f *file) search(l *lines, from time.Time) (int64, error) {
 // where that one starts.
 func (f *file) ahead(l *lines, pos int64, from time.Time) (int64, bool) {
 	s, at, ok := f.stampBehind(l, pos)
-	if !ok || !s.at.Before(from.Add(-s.slack())) {
+	if !ok || at+Stretch >= f.size || !s.at.Before(from.Add(-s.slack())) {
 		return 0, false
 	}
-	if at+Stretch >= f.size {
-		return at, true
-	}
 	s, _, ok = f.stampBehind(l, at+Stretch)
-	return at, !ok || s.at.Before(from.Add(-s.slack()))
+	return at, ok && s.at.Before(from.Add(-s.slack()))
 }
 
 // stampBehind finds the first line with a stamp that starts at pos or behind it.
