@@ -11,6 +11,8 @@ import (
 type sightings struct {
 	addrs map[netip.Addr]bool
 	known []netip.Prefix
+	// hosts are addresses with the length of their subnet, which is another address.
+	hosts []netip.Prefix
 }
 
 func newSightings() *sightings { return &sightings{addrs: map[netip.Addr]bool{}} }
@@ -51,6 +53,9 @@ func (s *sightings) prefix(p netip.Prefix) {
 	if p.IsValid() && !p.Addr().Is4In6() {
 		s.addr(p.Addr())
 		s.known = append(s.known, p.Masked())
+		if p != p.Masked() {
+			s.hosts = append(s.hosts, p)
+		}
 	}
 }
 
@@ -84,7 +89,9 @@ func (s *sightings) text(r *redactor, t string) {
 }
 
 // aliases decides how addresses are mapped. Where an alias would be somebody
-// else's original it tries again: a reader could not tell them apart.
+// else's original it tries again: a reader could not tell them apart. So it does
+// where a host would look like its subnet, which may happen if there are subnets
+// in that.
 func (s *sightings) aliases(seed []byte) *addrAliases {
 	var best *addrAliases
 	fewest := -1
@@ -95,6 +102,11 @@ func (s *sightings) aliases(seed []byte) *addrAliases {
 		clash := 0
 		for x := range s.addrs {
 			if y := a.alias(x); s.addrs[y] && fixedBits(x) < x.BitLen() {
+				clash++
+			}
+		}
+		for _, p := range s.hosts {
+			if y := netip.PrefixFrom(a.alias(p.Addr()), p.Bits()); y == y.Masked() {
 				clash++
 			}
 		}

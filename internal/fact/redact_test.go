@@ -240,6 +240,27 @@ func TestRedactAddresses(t *testing.T) {
 	})
 }
 
+// TestRedactHostsBesideSubnets: a host of a wide subnet does not become its first
+// address, even where subnets within let its bits turn.
+func TestRedactHostsBesideSubnets(t *testing.T) {
+	for _, list := range [][]string{
+		{"172.17.0.0/15", "172.17.0.0/16"},
+		{"172.19.0.0/15", "172.19.0.1/16"},
+		{"172.20.0.0/13", "172.20.0.0/16"},
+		{"10.1.0.0/15", "10.1.0.0/16"},
+	} {
+		ns := fact.NetNS{Links: []fact.Link{{}}}
+		for _, p := range list {
+			ns.Links[0].Addrs = append(ns.Links[0].Addrs, netip.MustParsePrefix(p))
+		}
+		s := &fact.Snapshot{Nodes: []fact.Node{{Kernel: &fact.Kernel{Namespaces: []fact.NetNS{ns}}}}}
+		redacted, _ := fact.Redact(s, seed)
+		for _, w := range facttest.Redacted(s, redacted) {
+			t.Errorf("%s: %s", list, w)
+		}
+	}
+}
+
 func TestRedactNames(t *testing.T) {
 	name := rapid.StringMatching(`[a-zA-Z][a-zA-Z0-9]{1,7}([-_.][a-z0-9]{1,6}){0,2}`)
 	rapid.Check(t, func(t *rapid.T) {
