@@ -90,17 +90,14 @@ func TestAgentsClock(t *testing.T) {
 		go func() {
 			conn, err := door.Accept()
 			if err == nil {
-				io.Copy(io.Discard, conn)
+				conn.Write([]byte{1})
 				conn.Close()
 			}
 		}()
 		conn, err := tls.Dial("tcp", l.Addr().String(), p.client(t, at(made)))
 		if err == nil {
 			// What an agent thinks of our certificate comes with the first reading.
-			conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-			if _, err = conn.Read(make([]byte, 1)); err != nil && strings.Contains(err.Error(), "timeout") {
-				err = nil
-			}
+			_, err = conn.Read(make([]byte, 1))
 			conn.Close()
 		}
 		door.Close()
