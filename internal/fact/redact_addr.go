@@ -14,7 +14,9 @@ type addrAliases struct {
 	// blocks are subnets below whose prefix all bits stay, apart from each other,
 	// sorted. wide are those too wide for that: too few bits before them can turn.
 	blocks, wide []netip.Prefix
-	done         map[netip.Addr]netip.Addr
+	// own are addresses that were seen as such.
+	own  map[netip.Addr]bool
+	done map[netip.Addr]netip.Addr
 }
 
 // classes are the ranges in which an address must stay: what is in one stays in
@@ -208,13 +210,18 @@ func lastOf(p netip.Prefix) netip.Addr {
 }
 
 // mac is what stands for a MAC address. Those that the engine makes of an IPv4
-// address stay so; group addresses that mean something stay; the bits that tell
+// address stay so. Its bridges have random ones that look alike (seen on 20.10 and
+// 26.1): one whose bytes would be a special address, which stays, is scrambled
+// within its kind. Group addresses that mean something stay; the bits that tell
 // groups and local ones stay, too.
 func (a *addrAliases) mac(m MAC) MAC {
 	switch {
 	case m.IsZero(), m == MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}:
 		return m
 	case m[0] == 0x02 && m[1] == 0x42:
+		if x := netip.AddrFrom4([4]byte(m[2:])); within(special, x).IsValid() && !a.own[x] {
+			return a.scrambled(m, 3)
+		}
 		return OverlayMAC(a.alias(netip.AddrFrom4([4]byte(m[2:]))))
 	case m[0] == 0x33 && m[1] == 0x33 && m[2] == 0xff: // of an address's last three bytes
 		return a.scrambled(m, 3)

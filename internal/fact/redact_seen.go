@@ -10,12 +10,16 @@ import (
 // among them.
 type sightings struct {
 	addrs map[netip.Addr]bool
+	// own are those that were seen as addresses, and not only in a MAC address.
+	own   map[netip.Addr]bool
 	known []netip.Prefix
 	// hosts are addresses with the length of their subnet, which is another address.
 	hosts []netip.Prefix
 }
 
-func newSightings() *sightings { return &sightings{addrs: map[netip.Addr]bool{}} }
+func newSightings() *sightings {
+	return &sightings{addrs: map[netip.Addr]bool{}, own: map[netip.Addr]bool{}}
+}
 
 func (s *sightings) value(v reflect.Value, field string, r *redactor) {
 	switch x := v.Addr().Interface().(type) {
@@ -38,14 +42,14 @@ func (s *sightings) value(v reflect.Value, field string, r *redactor) {
 
 func (s *sightings) addr(a netip.Addr) {
 	if a = a.Unmap().WithZone(""); a.IsValid() {
-		s.addrs[a] = true
+		s.addrs[a], s.own[a] = true, true
 	}
 }
 
 // mac takes the address that an overlay's endpoint has its MAC address from.
 func (s *sightings) mac(m MAC) {
 	if m[0] == 0x02 && m[1] == 0x42 {
-		s.addr(netip.AddrFrom4([4]byte(m[2:])))
+		s.addrs[netip.AddrFrom4([4]byte(m[2:]))] = true
 	}
 }
 
@@ -97,7 +101,7 @@ func (s *sightings) aliases(seed []byte) *addrAliases {
 	fewest := -1
 	for try := range 32 {
 		key := prf(seed, "try", []byte{byte(try)})
-		a := &addrAliases{key: key[:], done: map[netip.Addr]netip.Addr{}}
+		a := &addrAliases{key: key[:], own: s.own, done: map[netip.Addr]netip.Addr{}}
 		a.shape(slices.Clone(s.known))
 		clash := 0
 		for x := range s.addrs {

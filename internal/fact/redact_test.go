@@ -157,6 +157,35 @@ func TestRedactHostsOfOrdinaryWords(t *testing.T) {
 	}
 }
 
+// TestRedactRandomMACs: engines 20.10 and 26.1 give a bridge 02:42 and four random bytes,
+// which may look like an address that stays.
+func TestRedactRandomMACs(t *testing.T) {
+	s := taken()
+	host := s.Nodes[0].Kernel.Host()
+	var macs []fact.MAC
+	for _, first := range []byte{0, 127, 224, 237, 240, 255, 10, 169} {
+		m := fact.MAC{0x02, 0x42, first, 0xc1, 0x82, 0x19}
+		macs = append(macs, m)
+		host.Links = append(host.Links, fact.Link{Index: 500 + len(macs), Name: "docker0", Kind: "bridge", MAC: m})
+	}
+	// Of an overlay in such a range the engine makes them all the same.
+	real := netip.MustParseAddr("240.1.2.3")
+	host.Neighbours = append(host.Neighbours, fact.Neighbour{IP: real, MAC: fact.OverlayMAC(real)})
+	redacted, _ := fact.Redact(s, seed)
+	b, err := json.Marshal(redacted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range macs {
+		if strings.Contains(string(b), m.String()) {
+			t.Errorf("%s can still be read", m)
+		}
+	}
+	for _, w := range facttest.Redacted(s, redacted) {
+		t.Error(w)
+	}
+}
+
 func TestRedactKeepsRelations(t *testing.T) {
 	s := taken()
 	id := string(facttest.App)
