@@ -81,7 +81,11 @@ func addressPoolOverlapAsked() Fault {
 			if err := l.inWires(ctx, "ip addr add "+place.String()+"/32 dev lo"); err != nil {
 				return err
 			}
-			if _, err := l.Exec(ctx, d.Node, "ip", "route", "add", place.String(), "via", Outside.Addr().String()); err != nil {
+			via := Outside.Addr().String()
+			if l.Routed {
+				via = gateway
+			}
+			if _, err := l.Exec(ctx, d.Node, "ip", "route", "add", place.String(), "via", via); err != nil {
 				return err
 			}
 			t, err := l.startExtra(ctx, l.extraService("lookup", d.Node, []string{d.Network}))
