@@ -2,6 +2,7 @@ package expect
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,15 +33,13 @@ func IsOutside(p *fact.TCPProbe) bool { return p.Network == "" && p.To == "" }
 
 // outside makes a place of a TO that nobody in the Swarm is called, where it may
 // be one; else the error stands.
-func outside(s *fact.Snapshot, q *fact.Question, err error) (*Place, error) {
+func outside(q *fact.Question, err error) (*Place, error) {
 	var e *NameError
 	if !errors.As(err, &e) || !e.Outside {
 		return nil, err
 	}
 	addr, notAddr := netip.ParseAddr(q.To)
 	switch {
-	case notAddr == nil && OverlayWith(s, addr.Unmap()) != nil:
-		return nil, err
 	case notAddr != nil && !hostname(q.To):
 		return nil, err
 	case q.Port == 0:
@@ -54,6 +53,27 @@ func outside(s *fact.Snapshot, q *fact.Question, err error) (*Place, error) {
 		return nil, e
 	}
 	return &Place{Name: q.To, Addr: addr.Unmap(), Port: q.Port}, nil
+}
+
+// astray is the error about an address that nobody has within a network that FROM
+// is on: what is sent there never leaves that network. nil for none.
+func astray(s *fact.Snapshot, sc *Scope) error {
+	if sc.Outside == nil || !sc.Outside.Addr.IsValid() {
+		return nil
+	}
+	for _, id := range networksOf(s, sc.From, sc.FromServices) {
+		n := Network(s, id)
+		if n == nil {
+			continue
+		}
+		for _, sub := range n.Subnets {
+			if sub.Prefix.Contains(sc.Outside.Addr) {
+				return &NameError{What: "address", Name: sc.Outside.Name, Why: fmt.Sprintf("belongs to no service, task or container that is known here, and is within %s of network %s, which FROM is on: "+
+					"an address of the past, or a place outside that FROM cannot reach while that network has this subnet", sub.Prefix, n.Name)}
+			}
+		}
+	}
+	return nil
 }
 
 // OverlayWith is the overlay in one of whose subnets an address lies, as far as

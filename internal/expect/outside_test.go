@@ -1,7 +1,9 @@
 package expect_test
 
 import (
+	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"fairway/internal/expect"
@@ -68,5 +70,22 @@ func TestDepartFrom(t *testing.T) {
 	}
 	if _, why := expect.DepartFrom(s, n, facttest.SandboxOf(s, 2, facttest.Web(2)), netip.MustParseAddrPort("[2001:db8::5]:443"), "tcp"); why == "" {
 		t.Error("walked to IPv6 from an IPv4 address")
+	}
+}
+
+// TestOutsideWithinAnOverlay: an address within a network that FROM is not on may
+// well be outside for it.
+func TestOutsideWithinAnOverlay(t *testing.T) {
+	s := facttest.Outside(facttest.Mesh())
+	s.Wanted.Networks = append(s.Wanted.Networks, fact.Network{ID: "elsewhere", Name: "elsewhere", Driver: "overlay",
+		Subnets: []fact.Subnet{{Prefix: netip.MustParsePrefix("10.9.0.0/24")}}})
+	s.Question.To = "10.9.0.7"
+	if sc, err := expect.Resolve(s); err != nil || sc.Outside == nil {
+		t.Errorf("within a network of others: %+v, %v", sc.Outside, err)
+	}
+	s.Question.To = "10.0.1.200"
+	var name *expect.NameError
+	if _, err := expect.Resolve(s); !errors.As(err, &name) || !strings.Contains(err.Error(), "which FROM is on") {
+		t.Errorf("within its own: %v", err)
 	}
 }

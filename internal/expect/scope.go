@@ -104,7 +104,7 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 	}
 	var err error
 	if sc.To, sc.ToServices, err = resolve(s, q.To); err != nil {
-		if sc.Outside, err = outside(s, &q, err); err != nil {
+		if sc.Outside, err = outside(&q, err); err != nil {
 			return sc, err
 		}
 	}
@@ -114,6 +114,9 @@ func Resolve(s *fact.Snapshot) (Scope, error) {
 			sc.From = append(sc.From, serviceEnds(s, id)...)
 		}
 	} else if sc.From, sc.FromServices, err = resolve(s, q.From); err != nil {
+		return sc, err
+	}
+	if err := astray(s, &sc); err != nil {
 		return sc, err
 	}
 	if q.Node != "" {

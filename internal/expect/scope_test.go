@@ -102,7 +102,7 @@ func TestResolve(t *testing.T) {
 		{name: "a virtual address", change: func(s *fact.Snapshot) {
 			s.Wanted.ServiceNamed("api").VIPs = []fact.VIP{{Network: facttest.App, Addr: netip.MustParsePrefix("10.0.1.30/24")}}
 		}, question: q("web.1", "10.0.1.30"), from: "web.1", to: "api.1 api.2 api.3"},
-		{name: "nobody's address", question: q("web", "10.0.1.200"), err: "belongs to no service, task or container"},
+		{name: "nobody's address", question: q("web", "10.0.1.200"), err: "belongs to no service, task or container that is known here, and is within 10.0.1.0/24 of network app"},
 		{name: "no such slot", question: q("web.9", "api"), err: `"web.9" is not known here: web has slots 1–3`},
 		{name: "a worker, an address", change: worker, question: q("10.0.1.11", "10.0.1.22"), from: "web.1", to: "api.2"},
 		{name: "a worker", change: worker, question: q("web", "api"), from: "web.1 web.2 web.3", to: "api.1 api.2 api.3"},
