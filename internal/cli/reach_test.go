@@ -70,6 +70,12 @@ func TestMissingImageIsSaidWithTheWays(t *testing.T) {
 			t.Errorf("%q is not in %s → %s", way, g.Reason, g.Do)
 		}
 	}
+	// Swarm tries again and again, and each try is new for a while.
+	s.Wanted.Tasks = append(s.Wanted.Tasks, fact.Task{ServiceID: "s", Node: "x", State: "preparing", Desired: "running", Created: time.Unix(9, 0)})
+	if g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.AddrPort{}, syscall.ECONNREFUSED); !strings.Contains(g.Reason, "lacks the agents' image") {
+		t.Errorf("the next try: %s", g.Reason)
+	}
+	s.Wanted.Tasks = s.Wanted.Tasks[:1]
 	s.Wanted.Tasks[0].Err = "No such image: registry.example/fairway:v1"
 	if g := noAnswer(s, &fact.Service{ID: "s"}, h, netip.AddrPort{}, syscall.ECONNREFUSED); strings.Contains(g.Do, "docker load") {
 		t.Errorf("an image of the site's own: %s", g.Do)

@@ -179,13 +179,18 @@ func noAnswer(s *fact.Snapshot, service *fact.Service, h host, at netip.AddrPort
 	case n.Availability == "drain":
 		return unseen(h.name, "not looked at: it is drained, and global services do not run on drained nodes", "diagnose with --ssh 'user@{addr}'")
 	}
-	task := newestTask(s, service.ID, h.id)
+	task, lacking := newestTask(s, service.ID, h.id), false
+	if task != nil && !task.Running() && !task.Terminal() { // the next try after those that failed
+		lacking = slices.ContainsFunc(s.Wanted.Tasks, func(t fact.Task) bool {
+			return t.ServiceID == service.ID && t.Node == h.id && t.Terminal() && deploy.NotLoaded(t.Err)
+		})
+	}
 	switch {
 	case task == nil && n != nil && n.Availability == "pause":
 		return unseen(h.name, "not looked at: it is paused, and no agent was there before", "diagnose with --ssh 'user@{addr}'")
 	case task == nil:
 		return unseen(h.name, fmt.Sprintf("not looked at: the managers have put no agent there (%s)", plainly(err)), "`fairway deploy` says more")
-	case deploy.NotLoaded(task.Err):
+	case lacking, deploy.NotLoaded(task.Err):
 		return unseen(h.name, "not looked at: its engine lacks the agents' image",
 			"`fairway deploy --load mesh` or `fairway deploy --load ssh` brings it there, and so does --with-agents with --ssh 'user@{addr}'; by hand: `fairway image -o - | ssh NODE docker load`")
 	case task.State != "running":
