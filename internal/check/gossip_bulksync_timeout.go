@@ -37,7 +37,7 @@ func bulkSync(in *In) []Finding {
 		list := in.said(n, "gossip-bulksync-timeout", "gossip-bulksync-failed")
 		for _, peer := range peersIn(list) {
 			// One is what the restart of a peer costs.
-			if of := about(list, peer); len(of) > 1 && in.goesOn(of) {
+			if of := about(list, peer); len(of) > 1 && in.goesOn(of) && !in.foundAgain(n, of) {
 				who := in.calledPeer(of)
 				pairs = pairUp(pairs, n.Name, who, quoteLog(logOf(n), "tables exchanged with "+who, of))
 			}

@@ -34,6 +34,14 @@ func TestGossipBulkSync(t *testing.T) {
 			facttest.Say(s, 1, time.Minute, fact.Statement{ID: "gossip-state-size", Count: 21000000, Text: "memberlist: Remote node state size is (21000000) limit is (20971520)"})
 		}, want: want{id: id, node: "n1", certainty: check.Hint}},
 		{name: "once is what a restart costs", mutate: func(s *fact.Snapshot) { unsynced(s, 1, 2, 1); unsynced(s, 3, 2, 1) }, check: id, answer: check.OK},
+		{name: "found again since", mutate: func(s *fact.Snapshot) {
+			unsynced(s, 1, 2, 3)
+			facttest.Say(s, 1, 20*time.Second, fact.Statement{ID: "gossip-joined", Peer: facttest.PeerName(2), Benign: true, Text: "joined gossip cluster"})
+		}, check: id, answer: check.OK},
+		{name: "found again, and it goes on", mutate: func(s *fact.Snapshot) {
+			unsynced(s, 1, 2, 3)
+			facttest.Say(s, 1, 50*time.Second, fact.Statement{ID: "gossip-joined", Peer: facttest.PeerName(2), Benign: true, Text: "joined gossip cluster"})
+		}, want: want{id: id, node: "n1", peer: "n2", certainty: check.Hint}},
 		{name: "a queue that drains", mutate: queue(3, 900, 300, 0), check: id, answer: check.OK},
 		{name: "a short queue", mutate: queue(3, 40, 60), check: id, answer: check.OK},
 		{name: "no log", mutate: func(s *fact.Snapshot) { facttest.Miss(s, 1, fact.KindLogs) }, check: id, answer: check.Unknown},

@@ -77,6 +77,19 @@ func (in *In) goesOn(list []heard) bool {
 	return in.Taken.Sub(last.When) <= goingOn || last.Node.Said.AskedFor(last.At)
 }
 
+// acknowledged is how long a peer has to take over tables before the complaint
+// (NetworkDB, all versions): one that is younger than a change may be of before.
+const acknowledged = 30 * time.Second
+
+// foundAgain: gossip found the peer again after the exchange that was complained of
+// last had begun, so all that was said is of the past.
+func (in *In) foundAgain(n *fact.Node, of []heard) bool {
+	last := &of[len(of)-1]
+	return slices.ContainsFunc(in.said(n, "gossip-joined", "gossip-node-back"), func(s heard) bool {
+		return s.When.After(last.When.Add(-acknowledged)) && (s.Peer == last.Peer || in.nodeSaid(&s) != "" && in.nodeSaid(&s) == in.nodeSaid(last))
+	})
+}
+
 // when is when a task came to its state, by the clock of the host that asked: its
 // node told the time.
 func (in *In) when(t *fact.Task) time.Time {
