@@ -35,16 +35,17 @@ const upstreamFails = 3
 
 func upstreamUnreachable(in *In) []Finding {
 	var out []Finding
+	var about []netip.Addr
 	for _, n := range in.logged() {
 		list := in.said(n, "dns-upstream-failed")
 		for _, a := range sendersOf(list) {
 			of := slices.DeleteFunc(slices.Clone(list), func(s heard) bool { return s.Addr != a })
 			if len(of) >= upstreamFails {
-				out = append(out, in.silentUpstream(n, a, of))
+				out, about = append(out, in.silentUpstream(n, a, of)), append(about, a)
 			}
 		}
 	}
-	return in.upstreamAsked(out)
+	return in.upstreamAsked(out, about)
 }
 
 func (in *In) silentUpstream(n *fact.Node, a netip.Addr, list []heard) Finding {

@@ -107,6 +107,21 @@ func TestDNSUpstreamAsked(t *testing.T) {
 			silentServer(s, 2, 5)
 		}, node, "5 times since", "SERVFAIL")
 	})
+	outside := "the name servers outside fail to answer containers on n2"
+	t.Run("a server on the host itself, which is not forwarded to", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "SERVFAIL")
+			asksServers(s, 2, "10.77.0.12")
+			hostRule(s, 2, "-A DOCKER-USER -i docker_gwbridge -d 10.77.0.0/24 -j DROP")
+		}, node, outside)
+	})
+	t.Run("the log is about a server that the task does not ask", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) {
+			facttest.UnnamedAt(s, 2, "SERVFAIL")
+			silentServer(s, 2, 5)
+			asksServers(s, 2, "198.51.100.53")
+		}, node, outside)
+	})
 	t.Run("a container that gets an answer", func(t *testing.T) {
 		r := run(t, asking(func(s *fact.Snapshot) {
 			other := s.Seen.DNS[0]

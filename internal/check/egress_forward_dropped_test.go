@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"fairway/internal/check"
@@ -56,6 +57,18 @@ func TestEgressForwardDropped(t *testing.T) {
 			u.Rules = append([]fact.Rule{{Number: 1, Matches: []fact.Match{{Kind: fact.MatchOpaque, Text: "geoip"}}, Target: fact.Target{Kind: fact.TargetDrop}}}, u.Rules...)
 			facttest.LostAt(s, 2, fact.Timeout, "")
 		}, id, check.Unknown, "geoip")
+	})
+	t.Run("a rule of the host sends it elsewhere first", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			lost("-A DOCKER-USER -i docker_gwbridge -d 203.0.113.5 -j DROP")(s)
+			saved(s, 2, with("-A PREROUTING -d 203.0.113.5 -p tcp --dport 5432 -j DNAT --to-destination 198.51.100.7:5432"), "nat")
+		}, id, check.Unknown, "PREROUTING")
+	})
+	t.Run("an address of the host itself, which is not forwarded to", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			led(s, 2, netip.MustParseAddr("10.77.0.12"))
+			hostRule(s, 2, "-A DOCKER-USER -i docker_gwbridge -d 10.77.0.0/24 -j DROP")
+		}, id, check.Unknown, "10.77.0.12 is an address of the host itself")
 	})
 	t.Run("rules unread", func(t *testing.T) {
 		leavingAnswer(t, func(s *fact.Snapshot) {

@@ -40,19 +40,20 @@ func internalOnly(in *In) []Finding {
 			continue
 		}
 		ns := expect.Sandbox(in.Snapshot, e)
+		seen := ns != nil && in.Missing(e.NodeName, ns.Name, fact.KindRoutes) == nil
 		switch {
 		case !sure:
 			in.Blind("%s is on internal networks, and on one that nobody knows", e.Name)
 			continue
 		case slices.ContainsFunc(in.leaving(), func(p fact.TCPProbe) bool { return p.From.Container == e.Container && p.Outcome == fact.Open }):
 			continue
-		case ns != nil && in.Missing(e.NodeName, ns.Name, fact.KindRoutes) == nil && expect.DefaultRoute(ns) != nil:
+		case seen && expect.DefaultRoute(ns) != nil:
 			continue // by a leg that somebody gave it, or that ingress did
-		case ns == nil && in.onIngress(e):
+		case !seen && in.onIngress(e):
 			in.Blind("%s is on internal networks and on ingress, and its routes were not seen", e.Name)
 			continue
 		}
-		out = in.enclosed(out, e, names, ns != nil)
+		out = in.enclosed(out, e, names, seen)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -53,6 +54,15 @@ func TestInternalNetwork(t *testing.T) {
 		leavingAnswer(t, everywhere(func(s *fact.Snapshot, i int) {
 			s.Wanted.Network(facttest.App).Internal = true
 		}), id, check.OK, "")
+	})
+	t.Run("on ingress, too, and its routes were not seen", func(t *testing.T) {
+		leavingAnswer(t, everywhere(func(s *fact.Snapshot, i int) {
+			s.Wanted.Network(facttest.App).Internal = true
+			w, ingress := s.Wanted.Task(facttest.Web(i)), slices.IndexFunc(s.Wanted.Networks, func(n fact.Network) bool { return n.Ingress })
+			w.Addresses = append(w.Addresses, fact.TaskAddress{Network: s.Wanted.Networks[ingress].ID, Addr: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i)}), 24)})
+			facttest.Miss(s, i, fact.KindRoutes)
+			facttest.LostAt(s, i, fact.Timeout, fact.Open)
+		}), id, check.Unknown, "on internal networks and on ingress, and its routes were not seen")
 	})
 	t.Run("a network nobody knows", func(t *testing.T) {
 		leavingAnswer(t, everywhere(func(s *fact.Snapshot, i int) {

@@ -29,7 +29,7 @@ func backendSplit(in *In) []Finding {
 	arrivals := in.arrivals()
 	for _, w := range in.firewalls() {
 		by, only := w.stopsIn(arrivals), Entering
-		if by == nil || in.Scope.Outside != nil {
+		if by == nil || in.Scope.Outside != nil && len(in.Scope.Mesh) == 0 {
 			by, only = in.stopsOut(&w), Leaving
 		}
 		if by == nil {

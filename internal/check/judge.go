@@ -104,8 +104,13 @@ func (j *judge) judge(checks []*Check) {
 // a path of the question: a node that went down holds no end any more, but the
 // task that misses there does.
 func (j *judge) onPath(f *located) bool {
-	if j.sc.Outside != nil && len(j.sc.Mesh) == 0 {
-		return leavesPath(j.sc, f) || slices.ContainsFunc(flatten(f), func(u *located) bool { return leavesPath(j.sc, u) })
+	if j.sc.Outside != nil {
+		if leavesPath(j.sc, f) || slices.ContainsFunc(flatten(f), func(u *located) bool { return leavesPath(j.sc, u) }) {
+			return true
+		}
+		if len(j.sc.Mesh) == 0 {
+			return false
+		}
 	}
 	return onPath(j.s, j.sc, &f.Finding) || slices.ContainsFunc(flatten(f), func(u *located) bool { return onPath(j.s, j.sc, &u.Finding) })
 }

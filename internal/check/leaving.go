@@ -34,7 +34,7 @@ func (f *located) leaves() bool {
 // place outside, or one that was not made for want of an address: it is about the
 // task, its service, its node, or the place.
 func (j *judge) accountsOutside(f *located, p *fact.TCPProbe) bool {
-	if !f.leaves() || f.check.Names && p.Target.IsValid() || len(f.Places) > 0 && !slices.Contains(f.Places, p.Target) {
+	if !f.leaves() || f.Only == AnyTraffic && !f.check.claims(p) || f.check.Names && p.Target.IsValid() || len(f.Places) > 0 && !slices.Contains(f.Places, p.Target) {
 		return false
 	}
 	switch f.Subject.Kind {
@@ -62,7 +62,11 @@ func (j *judge) unnamed(sure bool) []fact.TCPProbe {
 
 // lost is the connection that was not made for want of an address.
 func lost(d *fact.DNSProbe) fact.TCPProbe {
-	return fact.TCPProbe{From: d.From, Outcome: fact.Unreachable, Err: cmp.Or(d.RCode, string(d.Outcome)), Target: netip.AddrPort{}}
+	o := fact.Unreachable
+	if noSuchName(d) {
+		o = fact.Refused // an answer came: what loses packets did not lose it
+	}
+	return fact.TCPProbe{From: d.From, Outcome: o, Err: cmp.Or(d.RCode, string(d.Outcome)), Target: netip.AddrPort{}}
 }
 
 // confirmedName: as confirmed, of a question for a name.

@@ -107,7 +107,11 @@ func (in *In) namedAt(node string, list []fact.DNSProbe, want string) []Evidence
 func (in *In) otherServers() {
 	for i := range in.Scope.From {
 		if e := &in.Scope.From[i]; e.Running && !expect.AsksResolver(in.Snapshot, e) {
-			in.Blind("%s on %s asks %s and not the engine's resolver: what they say of %s is not known", e.Name, e.NodeName, addrList(expect.Sandbox(in.Snapshot, e).Resolv.Nameservers), in.Scope.Outside.Name)
+			servers := "others"
+			if ns := expect.Sandbox(in.Snapshot, e); ns != nil && ns.Resolv != nil {
+				servers = addrList(ns.Resolv.Nameservers)
+			}
+			in.Blind("%s on %s asks %s and not the engine's resolver: what they say of %s is not known", e.Name, e.NodeName, servers, in.Scope.Outside.Name)
 		}
 	}
 }
@@ -275,4 +279,19 @@ func (in *In) ownWall(p *fact.TCPProbe) string {
 		return ""
 	}
 	return w.By.String()
+}
+
+// toldNotTried records who was told where the place is and did not try it.
+func (in *In) toldNotTried(tried []fact.TCPProbe) {
+	for _, d := range expect.OutsideQuestions(in.Snapshot, in.Scope) {
+		if len(d.Addrs) > 0 && !slices.ContainsFunc(tried, func(p fact.TCPProbe) bool { return p.From == d.From }) {
+			in.Blind("%s on %s was told %s for %s and tried none of them", in.senderName(&d.From), d.From.Node, addrList(d.Addrs), d.Name)
+		}
+	}
+	for i := range in.Scope.From {
+		e := &in.Scope.From[i]
+		if a := in.Scope.Outside.Addr; a.IsValid() && e.Running && !expect.Elsewhere(in.NodeNamed(e.NodeName), a) {
+			in.Blind("%s on %s: %s is in a network of that node's own engine, so nothing was sent there", e.Name, e.NodeName, a)
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package check_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"fairway/internal/check"
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/facttest"
 )
@@ -67,5 +69,61 @@ func TestOutsidePath(t *testing.T) {
 	facttest.NodeOf(s, 1).Kernel.Overlays(facttest.App)[0].FDB = nil
 	if r := run(t, s); len(r.Causes) != 0 {
 		t.Errorf("an overlay's rows: %+v", r.Causes)
+	}
+}
+
+// TestOutsideAnswered: an answer came, so what loses packets did not lose it.
+func TestOutsideAnswered(t *testing.T) {
+	for name, f := range map[string]func(*fact.Snapshot){
+		"a refusal":    func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Refused, fact.Open) },
+		"no such name": func(s *fact.Snapshot) { facttest.UnnamedAt(s, 2, "NXDOMAIN") },
+	} {
+		r := run(t, asking(func(s *fact.Snapshot) {
+			crowd(facttest.NodeOf(s, 2).Kernel.Host(), "1024", 40)
+			f(s)
+		}))
+		if wantAnswer(t, r, "conntrack-full", check.Failed); slices.ContainsFunc(r.Causes, func(c check.Cause) bool { return c.ID == "conntrack-full" && len(c.Explains) > 0 }) {
+			t.Errorf("%s: %+v", name, r.Causes)
+		}
+	}
+}
+
+// TestOutsideBesidePublished: a question about a published port and about a place
+// outside has causes on either way.
+func TestOutsideBesidePublished(t *testing.T) {
+	for w, f := range map[want]func(*fact.Snapshot){
+		{id: "outside-unreachable"}: outsideFaults["refused"],
+		{id: "gwbridge-missing-or-conflict", node: "n2"}: func(s *fact.Snapshot) {
+			gwLink(s, 2).Up = false
+			closed(s, 2, fact.Timeout)
+			facttest.LostAt(s, 2, fact.Timeout, "")
+		},
+		{id: "ingress-forward-dropped", node: "n2"}: func(s *fact.Snapshot) {
+			hostRule(s, 2, "-A DOCKER-USER -p tcp -m tcp --dport 8080 -j DROP")
+			closed(s, 2, fact.Timeout)
+		},
+	} {
+		wantCause(t, run(t, asking(func(s *fact.Snapshot) {
+			s.Question.Published = 8080
+			sc, _ := expect.Resolve(s)
+			s.Seen.Published = expect.Mesh(s, &sc)
+			for k := range s.Seen.Published {
+				answer(&s.Seen.Published[k], fact.Open)
+			}
+			f(s)
+		})), w)
+	}
+}
+
+// TestOutsideAnotherName: connections to one name's address say nothing of another
+// name, nor of the whole Swarm.
+func TestOutsideAnotherName(t *testing.T) {
+	for _, q := range []fact.Question{{From: "web", To: "other.example.org", Port: facttest.DBAddr.Port(), Proto: "tcp"}, {All: true}} {
+		s := asking(outsideFaults["refused"])
+		expect.AskAnew(s.Earlier, q)
+		expect.AskAnew(s, q)
+		if r := run(t, s); len(r.Causes) != 0 || r.Verdict != check.VerdictUnknown {
+			t.Errorf("%q: %s: %s", q.To, r.Verdict, r.Summary)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 )
 
@@ -49,7 +50,7 @@ func nameUnknown(in *In) []Finding {
 		for _, o := range out[1:] {
 			f.Evidence, f.Tasks, f.Nodes = append(f.Evidence, o.Evidence...), append(f.Tasks, o.Tasks...), append(f.Nodes, o.Nodes...)
 		}
-		f.Node, f.Subject, f.Message = "", whose, fmt.Sprintf("the name servers outside %s, whichever node asks", denied(all[0].Asks[0], all...))
+		f.Node, f.Subject, f.Message = "", whose, fmt.Sprintf("the name servers outside %s, whichever node asks", denied(all[0].Asks[0], all...))+in.searched(&all[0].Asks[0])
 		return []Finding{f}
 	}
 	return out
@@ -91,8 +92,21 @@ func (in *In) unknownName(r *resolved, bad []fact.DNSProbe, all []resolved) Find
 			}
 		}
 	}
+	if more := in.searched(first); more != "" {
+		f.Message, f.Certainty, f.Meek = f.Message+more, Hint, true
+	}
 	if len(told) > 0 {
 		f.Message += fmt.Sprintf("; on %s they are told one: the servers disagree", listed(told))
 	}
 	return f
+}
+
+// searched says within which domains programs look for a name as well, where that was
+// not answered; empty where it was, or where there are none.
+func (in *In) searched(d *fact.DNSProbe) string {
+	ns := in.sourceSpace(&d.From)
+	if expect.Searched(in.Snapshot, in.Scope, d.From) || ns == nil || ns.Resolv == nil {
+		return ""
+	}
+	return fmt.Sprintf("; programs there also look for %s within %s, about which there is no answer", d.Name, listed(ns.Resolv.Search))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fairway/internal/check"
+	"fairway/internal/expect"
 	"fairway/internal/fact"
 	"fairway/internal/facttest"
 )
@@ -38,6 +39,26 @@ func TestOutsideNameUnknown(t *testing.T) {
 			asksServers(s, 2, "198.51.100.53")
 		}, want{id: id, node: "n2", subject: "n2", certainty: check.Strong}, "on n1, n3 they are told one: the servers disagree", "198.51.100.53", "203.0.113.5",
 			"docker service update --dns-add 192.0.2.53 web", "all tasks of web")
+	})
+	t.Run("nowhere, but programs look further", func(t *testing.T) {
+		leavingFault(t, everywhere(func(s *fact.Snapshot, i int) {
+			facttest.SandboxOf(s, i, facttest.Web(i)).Resolv.Search = []string{"corp.example"}
+			facttest.UnnamedAt(s, i, "NXDOMAIN")
+		}), want{id: id, subject: "web", certainty: check.Hint}, "there is no db.example.com", "within corp.example")
+	})
+	t.Run("on the default bridge there is no resolver to ask", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			n := facttest.NodeOf(s, 2)
+			n.Engine.Networks = append(n.Engine.Networks, fact.EngineNetwork{Instantiated: true, Network: fact.Network{ID: "netbridge", Name: "bridge", Driver: "bridge", Scope: "local"}})
+			n.Engine.Containers = append(n.Engine.Containers, fact.Container{ID: "c0ffee00c0ffee00", Name: "tool", State: "running", SandboxKey: "/var/run/docker/netns/c0ffee",
+				Endpoints: []fact.ContainerEndpoint{{Network: "netbridge", NetworkName: "bridge", Addr: netip.MustParsePrefix("172.17.0.2/16")}}})
+			n.Kernel.Namespaces = append(n.Kernel.Namespaces, fact.NetNS{Name: "c0ffee", Role: fact.RoleContainer, Containers: []fact.ContainerID{"c0ffee00c0ffee00"}})
+			s.Question.From, s.Seen = "tool", fact.Seen{}
+			sc, err := expect.Resolve(s)
+			if asked := expect.First(s, &sc).DNS; err != nil || len(asked) > 0 {
+				t.Errorf("asked: %+v, %v", asked, err)
+			}
+		}, id, check.Unknown, "tool on n2 asks")
 	})
 	t.Run("all know it", func(t *testing.T) { leavingAnswer(t, func(*fact.Snapshot) {}, id, check.OK, "") })
 	t.Run("unasked", func(t *testing.T) {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"fairway/internal/expect"
@@ -37,6 +36,7 @@ func outsideClosed(in *In) []Finding {
 	if len(tried) == 0 && len(expect.Unnamed(in.Snapshot, in.Scope)) == 0 {
 		in.Blind("nobody could try to reach %s", in.Scope.Outside.Name)
 	}
+	in.toldNotTried(tried)
 	var shut []shutOut
 	whose, same := in.askingService()
 	for i := range tried {
@@ -44,6 +44,9 @@ func outsideClosed(in *In) []Finding {
 		h := in.hostsOwn(p)
 		switch {
 		case !failed(p.Outcome):
+			same = false
+		case expect.OverlayWith(in.Snapshot, p.Target.Addr()) != nil:
+			in.Blind("%s: no host reaches %s, an address of network %s, so that the node itself fails there says nothing", p.From.Node, p.Target, expect.OverlayWith(in.Snapshot, p.Target.Addr()).Name)
 			same = false
 		case h == nil || h.Outcome == fact.ProbeError:
 			in.Blind("%s: whether the node itself reaches %s was not found out, so the cause may be there", p.From.Node, p.Target)
@@ -64,7 +67,11 @@ func outsideClosed(in *In) []Finding {
 		f := shut[i].Finding
 		all.Refused, all.Silent = all.Refused || shut[i].Refused, all.Silent || shut[i].Silent
 		all.Evidence, all.Tasks, all.Nodes, all.Places = append(all.Evidence, f.Evidence...), append(all.Tasks, f.Tasks...), append(all.Nodes, f.Nodes...), append(all.Places, f.Places...)
-		f.Message = shut[i].told(in.place(f.Places[0]), f.Node+" itself") + in.letIn(&f, tried)
+		at := f.Places[0]
+		if shut[i].Silent {
+			at = shut[i].SilentAt
+		}
+		f.Message = shut[i].told(in.place(at), f.Node+" itself") + in.letIn(&f, tried)
 		out = append(out, f)
 	}
 	if len(out) == 0 || !same || all.Refused && all.Silent {
@@ -74,38 +81,4 @@ func outsideClosed(in *In) []Finding {
 	f.Evidence, f.Tasks, f.Nodes, f.Places = all.Evidence, all.Tasks, all.Nodes, all.Places
 	f.Node, f.Subject, f.Message = "", whose, all.told(in.place(f.Places[0]), map[bool]string{true: "every node that asked", false: "any node that asked"}[all.Refused])
 	return []Finding{f}
-}
-
-// shutOut is a node that a place does not let in, and how.
-type shutOut struct {
-	Finding
-	Refused, Silent bool
-}
-
-func (s *shutOut) told(place, whom string) string {
-	if s.Refused && !s.Silent {
-		return fmt.Sprintf("%s refuses %s, too: nobody listens there, or somebody there rejects; the cause is not in the Swarm", place, whom)
-	}
-	return fmt.Sprintf("%s does not answer %s either: the cause is there or on the way, not in the Swarm", place, whom)
-}
-
-// shutOut adds a connection that ended alike from a task and from its node.
-func (in *In) shutOut(list []shutOut, p *fact.TCPProbe, h *fact.PeerProbe) []shutOut {
-	i := slices.IndexFunc(list, func(s shutOut) bool { return s.Node == p.From.Node })
-	if i < 0 {
-		id := nodeNamed(in.Snapshot, p.From.Node)
-		i, list = len(list), append(list, shutOut{Finding: Finding{Certainty: Strong, Node: p.From.Node, Subject: in.NodeSubject(id), Only: Leaving, Impact: ImpactNone, Probed: true,
-			Nodes: []fact.NodeID{id}, Confirm: fmt.Sprintf("on %s: nc -vz %s %d", p.From.Node, p.Target.Addr(), p.Target.Port())}})
-	}
-	f := &list[i]
-	f.Refused, f.Silent = f.Refused || p.Outcome == fact.Refused, f.Silent || p.Outcome != fact.Refused
-	if p.From.Task != "" && !slices.Contains(f.Tasks, p.From.Task) {
-		f.Tasks = append(f.Tasks, p.From.Task)
-	}
-	if !slices.Contains(f.Places, p.Target) {
-		f.Places = append(f.Places, p.Target)
-		f.Evidence = append(f.Evidence, Evidence{fmt.Sprintf("%s on %s → %s", in.senderName(&p.From), p.From.Node, p.Target), string(fact.Open), endOf(p.Outcome, p.Err, p.ICMP)},
-			Evidence{fmt.Sprintf("%s itself → %s", p.From.Node, p.Target), string(fact.Open), endOf(h.Outcome, h.Err, h.ICMP)})
-	}
-	return list
 }

@@ -63,6 +63,34 @@ func TestOutsideUnreachable(t *testing.T) {
 			s.Seen.Peers = slices.DeleteFunc(s.Seen.Peers, func(p fact.PeerProbe) bool { return p.Node == "n2" })
 		}, id, check.Unknown, "whether the node itself reaches 203.0.113.5:5432 was not found out")
 	})
+	t.Run("its address is one of the overlay", func(t *testing.T) {
+		leavingAnswer(t, everywhere(func(s *fact.Snapshot, i int) {
+			led(s, i, facttest.ApiIP(1))
+			s.Seen.Peers[i-1].Outcome = fact.Timeout
+		}), id, check.Unknown, "no host reaches 10.0.1.21:5432, an address of network app")
+	})
+	t.Run("told where it is, and did not try", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			s.Seen.TCP = slices.DeleteFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return p.From == facttest.Source(2) })
+		}, id, check.Unknown, "web.2 on n2 was told 203.0.113.5 for db.example.com and tried none of them")
+	})
+	t.Run("an address that only some nodes may try", func(t *testing.T) {
+		leavingAnswer(t, func(s *fact.Snapshot) {
+			s.Question.To = facttest.DBAddr.Addr().String()
+			e := facttest.NodeOf(s, 2).Engine
+			e.Networks = append(e.Networks, fact.EngineNetwork{Instantiated: true, Network: fact.Network{ID: "netother", Name: "other", Driver: "bridge", Scope: "local",
+				Subnets: []fact.Subnet{{Prefix: netip.PrefixFrom(facttest.DBAddr.Addr(), 24)}}}, Endpoints: []fact.Endpoint{{Addr: netip.PrefixFrom(facttest.DBAddr.Addr(), 24)}}})
+			s.Seen.TCP = slices.DeleteFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return p.From == facttest.Source(2) })
+		}, id, check.Unknown, "web.2 on n2: 203.0.113.5 is in a network of that node's own engine")
+	})
+	t.Run("refusal of one address and silence of another", func(t *testing.T) {
+		leavingFault(t, func(s *fact.Snapshot) {
+			facttest.LostAt(s, 2, fact.Refused, fact.Refused)
+			other := netip.MustParseAddrPort("203.0.113.6:5432")
+			s.Seen.TCP = append(s.Seen.TCP, fact.TCPProbe{From: facttest.Source(2), Target: other, Outcome: fact.Timeout, Tries: 2})
+			s.Seen.Peers = append(s.Seen.Peers, fact.PeerProbe{Node: "n2", What: fact.WhatOutside, Target: other, Outcome: fact.Timeout})
+		}, want{id: id, node: "n2", subject: "n2"}, "(203.0.113.6:5432) does not answer n2 itself")
+	})
 	t.Run("the node itself could not ask", func(t *testing.T) {
 		leavingAnswer(t, func(s *fact.Snapshot) { facttest.LostAt(s, 2, fact.Timeout, fact.ProbeError) }, id, check.Unknown, "was not found out")
 	})

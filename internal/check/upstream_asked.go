@@ -12,7 +12,7 @@ import (
 
 // upstreamAsked adds what questions for the place's name show to what the logs say:
 // one finding a node in all, but for several servers that one log names.
-func (in *In) upstreamAsked(list []Finding) []Finding {
+func (in *In) upstreamAsked(list []Finding, about []netip.Addr) []Finding {
 	if in.Scope.Outside == nil || in.Scope.Outside.Addr.IsValid() {
 		return list
 	}
@@ -23,7 +23,13 @@ func (in *In) upstreamAsked(list []Finding) []Finding {
 			continue
 		}
 		all := len(lost) == len(r.Asks)
-		i := slices.IndexFunc(list, func(f Finding) bool { return f.Node == r.Node })
+		up := in.upstreamOf(&lost[0].From)
+		i := -1
+		for k, a := range about { // its log speaks of a server that they ask, as far as that is known
+			if i < 0 && list[k].Node == r.Node && (!a.IsValid() || len(up) == 0 || slices.Contains(up, a)) {
+				i = k
+			}
+		}
 		if i < 0 {
 			i, list = len(list), append(list, in.mutedUpstream(n, lost, all))
 		} else if all && list[i].Certainty == Hint {

@@ -138,6 +138,9 @@ func site(q fact.Question, to string) (fact.Question, error) {
 	if err != nil || u.Hostname() == "" {
 		return q, usagef("TO %q is no URL with a host: %s", withoutUser(to), grammar)
 	}
+	if strings.Contains(u.Host, ",") {
+		return q, usagef("TO %q names several hosts: ask about one at a time", withoutUser(to))
+	}
 	q.To, q.Proto = u.Hostname(), "tcp"
 	if !strings.Contains(q.To, ".") && !isAddress(q.To) {
 		q.To += "." // a URL means no service: DNS's own way to say so
@@ -153,10 +156,13 @@ func site(q fact.Question, to string) (fact.Question, error) {
 	return q, err
 }
 
-// withoutUser leaves out what stands before the host: it may hold a password.
+// withoutUser leaves out what stands before the host and behind the path: it may
+// hold a password, which may hold anything.
 func withoutUser(to string) string {
 	scheme, rest, _ := strings.Cut(to, "://")
-	authority, path, _ := strings.Cut(rest, "/")
-	authority = authority[strings.LastIndexByte(authority, '@')+1:]
-	return strings.TrimSuffix(scheme+"://"+authority+"/"+path, "/")
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return scheme + "://" + rest
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"fairway/internal/fact"
@@ -39,7 +40,7 @@ func TestQuestionRefuses(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {":80", "a", "b", "c"}, {"web", "api", ":80"}, {"web", ":80"}, {"a", "b", "c"}, {"", "api"}, {"web:80", "api"},
 		{"api:"}, {"api:0"}, {"api:65536"}, {"api:99999999999999999999"}, {"api:-1"}, {"api:+80"}, {"api:http"}, {"api:80/sctp"}, {"api:80/"}, {"api/udp"},
 		{"api:80:90"}, {"10.0.0.1:0"}, {"[::1]80"}, {"[api]:80"}, {"10.0.0.1:80", "api"}, {"https://"}, {"postgres://u:p@db.example.com/x"}, {"https://db.example.com:0"},
-		{"https://db.example.com:99999"}, {"https://[x]/"}} {
+		{"https://db.example.com:99999"}, {"https://[x]/"}, {"tcp://a.example:1,b.example:2/x"}} {
 		q, err := question(args)
 		var usage usageError
 		if !errors.As(err, &usage) {
@@ -57,4 +58,13 @@ func FuzzQuestion(f *testing.F) {
 			t.Errorf("%q %q: %+v", from, to, q)
 		}
 	})
+}
+
+// TestNoPasswordInAnError: a URL is copied with what stands in it.
+func TestNoPasswordInAnError(t *testing.T) {
+	for _, to := range []string{"postgres://u:sec/ret@db.example.com/x", "postgres://u:secret@db.example.com/x?password=secret", "x://u:s@secret@"} {
+		if _, err := question([]string{"web", to}); err == nil || strings.Contains(err.Error(), "sec") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
 }

@@ -27,6 +27,9 @@ func DepartFrom(s *fact.Snapshot, n *fact.Node, ns *fact.NetNS, to netip.AddrPor
 	if host == nil || net == nil {
 		return Walked{}, "it has no gateway bridge"
 	}
+	if host.LinkWith(to.Addr()) != nil {
+		return Walked{}, to.Addr().String() + " is an address of the host itself, so its INPUT decides and not its FORWARD"
+	}
 	var legs []Leg
 	if ns == nil {
 		legs = Legs(n, net)
@@ -46,6 +49,11 @@ func DepartFrom(s *fact.Snapshot, n *fact.Node, ns *fact.NetNS, to netip.AddrPor
 	}
 	if !p.Src.IsValid() {
 		return Walked{}, "it has no address of the kind of " + to.Addr().String() + " on the gateway bridge"
+	}
+	before := p
+	before.Out = ""
+	if w := Walk(host, "prerouting", before); w.Packet.Dst != p.Dst || w.Packet.DstPort != p.DstPort {
+		return Walked{}, "a rule of PREROUTING sends it elsewhere"
 	}
 	return Walk(host, "forward", p), ""
 }

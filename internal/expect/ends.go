@@ -15,8 +15,11 @@ import (
 // ID (or a unique start of one of at least eight characters), a container's name
 // or ID, an address.
 func resolve(s *fact.Snapshot, name string) ([]End, []fact.ServiceID, error) {
-	if svc := s.Wanted.ServiceNamed(name); svc != nil {
-		return serviceEnds(s, svc.ID), []fact.ServiceID{svc.ID}, nil
+	// A URL's host without dots comes with a final one, and may be a service.
+	for _, called := range []string{name, strings.TrimSuffix(name, ".")} {
+		if svc := s.Wanted.ServiceNamed(called); svc != nil {
+			return serviceEnds(s, svc.ID), []fact.ServiceID{svc.ID}, nil
+		}
 	}
 	if s.Wanted != nil {
 		if ends, err := byTask(s, name); err != nil || ends != nil {
@@ -46,8 +49,15 @@ func unknown(s *fact.Snapshot, name string) error {
 		return e
 	}
 	e.Near = Nearest(name, Names(s))
-	e.Outside = len(e.Near) == 0 && i >= 0
+	e.Outside = len(e.Near) == 0 && i >= 0 && !taskOfThePast(s, name)
 	return e
+}
+
+// taskOfThePast: service.slot and more, of a service that is there.
+func taskOfThePast(s *fact.Snapshot, name string) bool {
+	service, rest, _ := strings.Cut(name, ".")
+	slot, _, _ := strings.Cut(rest, ".")
+	return s.Wanted.ServiceNamed(service) != nil && slot != "" && strings.Trim(slot, "0123456789") == ""
 }
 
 // slotsOf says in one clause which tasks of a service there are to name.

@@ -136,7 +136,10 @@ func leave(s *fact.Snapshot, sc *Scope) Plan {
 				p.DNS = append(p.DNS, aboutService(src, e.ServiceName)...)
 			}
 			if !sc.Outside.Addr.IsValid() {
-				p.DNS = append(p.DNS, fact.DNSProbe{From: src, Server: resolverPort, Name: sc.Outside.Asked(), Type: "A"})
+				names, _ := SearchNames(s, sc, src)
+				for _, name := range append([]string{sc.Outside.Asked()}, names...) {
+					p.DNS = append(p.DNS, fact.DNSProbe{From: src, Server: resolverPort, Name: name, Type: "A"})
+				}
 			}
 		}
 		if sc.Outside.Addr.IsValid() && Elsewhere(s.NodeNamed(src.Node), sc.Outside.Addr) {
@@ -149,6 +152,34 @@ func leave(s *fact.Snapshot, sc *Scope) Plan {
 // Asked is the name as it is asked for: without the final dot, which fact.DNSProbe
 // does not have.
 func (p *Place) Asked() string { return strings.TrimSuffix(p.Name, ".") }
+
+// searches is how many search domains are tried for a name.
+const searches = 3
+
+// SearchNames are the names under which programs in a source's container also look
+// for the place: resolv.conf's search domains behind it, which follow where the name
+// itself is not known (resolv.conf(5); the engine sets ndots:0). all is false where
+// there are more. A name of several parts with a final dot is looked for as it is; a
+// single one may have its dot from us, for it stood in a URL.
+func SearchNames(s *fact.Snapshot, sc *Scope, src fact.Source) (names []string, all bool) {
+	n, asked := s.NodeNamed(src.Node), sc.Outside.Asked()
+	if n == nil || n.Kernel == nil || strings.HasSuffix(sc.Outside.Name, ".") && strings.Contains(asked, ".") {
+		return nil, true
+	}
+	ns := n.Kernel.Named(src.NetNS)
+	if ns == nil || ns.Resolv == nil {
+		return nil, true
+	}
+	for i, domain := range ns.Resolv.Search {
+		if i == searches {
+			return names, false
+		}
+		if full := asked + "." + strings.TrimSuffix(domain, "."); hostname(full) {
+			names = append(names, full)
+		}
+	}
+	return names, true
+}
 
 // is reports whether a connection was to this place, as far as its address tells;
 // never where there is none.
@@ -170,8 +201,13 @@ func leavers(s *fact.Snapshot, sc *Scope) []*End {
 // AsksResolver: what runs there asks the engine's resolver, as far as is known. On
 // the default bridge there is none, and some bring a resolv.conf of their own.
 func AsksResolver(s *fact.Snapshot, e *End) bool {
-	ns := Sandbox(s, e)
-	return ns == nil || ns.Resolv == nil || len(ns.Resolv.Nameservers) == 0 || ns.Resolv.Nameservers[0] == ResolverAddr
+	if ns := Sandbox(s, e); ns != nil && ns.Resolv != nil && len(ns.Resolv.Nameservers) > 0 {
+		return ns.Resolv.Nameservers[0] == ResolverAddr
+	}
+	return len(e.Addresses) == 0 || slices.ContainsFunc(e.Addresses, func(a fact.TaskAddress) bool {
+		n := Network(s, a.Network)
+		return n == nil || n.Name != "bridge" || n.Driver != "bridge"
+	})
 }
 
 // Elsewhere: an address that may be a place outside, seen from a node: not the task
@@ -199,7 +235,8 @@ func named(s *fact.Snapshot, sc *Scope) Plan {
 	var p Plan
 	known := map[string][]netip.Addr{}
 	for _, d := range OutsideQuestions(s, sc) {
-		for _, a := range d.Addrs[:min(outsideAddrs, len(d.Addrs))] {
+		// Servers turn the list over: in order, all tasks try the same ones, in both looks.
+		for _, a := range slices.SortedFunc(slices.Values(d.Addrs), netip.Addr.Compare)[:min(outsideAddrs, len(d.Addrs))] {
 			if known[d.From.Node] = union(known[d.From.Node], []netip.Addr{a}); !slices.Contains(known[d.From.Node][:min(outsideEach, len(known[d.From.Node]))], a) ||
 				!Elsewhere(s.NodeNamed(d.From.Node), a) {
 				continue
@@ -211,13 +248,46 @@ func named(s *fact.Snapshot, sc *Scope) Plan {
 }
 
 // OutsideQuestions are those for a place's name, asked by containers of the
-// engine's resolver.
+// engine's resolver: one each, under a search domain where that alone has an address.
 func OutsideQuestions(s *fact.Snapshot, sc *Scope) []fact.DNSProbe {
 	if sc.Outside == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(s.Seen.DNS), func(d fact.DNSProbe) bool {
-		return d.Name != sc.Outside.Asked() || d.Type != "A" || d.Server != resolverPort
+	var out []fact.DNSProbe
+	for _, d := range s.Seen.DNS {
+		if d.Name != sc.Outside.Asked() || d.Type != "A" || d.Server != resolverPort {
+			continue
+		}
+		names, _ := SearchNames(s, sc, d.From)
+		for i := 0; i < len(names) && len(d.Addrs) == 0; i++ {
+			if o := lookedUp(s, d.From, names[i]); o != nil && len(o.Addrs) > 0 {
+				d = *o
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// lookedUp is the question of a source to its resolver for a name's addresses, nil
+// where it was not asked.
+func lookedUp(s *fact.Snapshot, from fact.Source, name string) *fact.DNSProbe {
+	i := slices.IndexFunc(s.Seen.DNS, func(d fact.DNSProbe) bool {
+		return d.From == from && d.Name == name && d.Type == "A" && d.Server == resolverPort
+	})
+	if i < 0 {
+		return nil
+	}
+	return &s.Seen.DNS[i]
+}
+
+// Searched reports whether a place's name that is not known was also looked for under
+// all search domains, with an answer each.
+func Searched(s *fact.Snapshot, sc *Scope, from fact.Source) bool {
+	names, all := SearchNames(s, sc, from)
+	return all && !slices.ContainsFunc(names, func(name string) bool {
+		d := lookedUp(s, from, name)
+		return d == nil || d.Outcome != fact.Open
 	})
 }
 

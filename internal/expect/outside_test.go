@@ -3,6 +3,7 @@ package expect_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,32 @@ func TestOutsidePlan(t *testing.T) {
 	}
 }
 
+// TestOutsideSamePlaces: name servers turn their list over; all tasks try the same
+// addresses of it all the same, in both looks.
+func TestOutsideSamePlaces(t *testing.T) {
+	s := facttest.Outside(facttest.Mesh())
+	for k := range s.Seen.DNS {
+		if d := &s.Seen.DNS[k]; d.Name == facttest.DB {
+			d.Addrs = nil
+			for i := range 6 {
+				d.Addrs = append(d.Addrs, netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + (i+k)%6)}))
+			}
+		}
+	}
+	tried := map[netip.AddrPort]int{}
+	for _, p := range expect.FollowUp(s, outsideScope(t, s)).TCP {
+		tried[p.Target]++
+	}
+	for at, n := range tried {
+		if n != 3 {
+			t.Errorf("%s is tried by %d of 3 tasks", at, n)
+		}
+	}
+	if len(tried) == 0 {
+		t.Error("none is tried")
+	}
+}
+
 // TestDepartFrom: a rule about one task's address stops that task and no other, and
 // the link is that of the narrowest route.
 func TestDepartFrom(t *testing.T) {
@@ -70,6 +97,54 @@ func TestDepartFrom(t *testing.T) {
 	}
 	if _, why := expect.DepartFrom(s, n, facttest.SandboxOf(s, 2, facttest.Web(2)), netip.MustParseAddrPort("[2001:db8::5]:443"), "tcp"); why == "" {
 		t.Error("walked to IPv6 from an IPv4 address")
+	}
+}
+
+// TestOutsideNames: what is a place outside, and what is a name of the Swarm.
+func TestOutsideNames(t *testing.T) {
+	for to, outside := range map[string]bool{"web.example.com": true, "db.": true, "api.": false, "api.2.gone": false, "api.2": false, "web..com": false, "203.0.113.9": true, "x.9": false} {
+		s := facttest.Outside(facttest.Mesh())
+		s.Question.To = to
+		sc, err := expect.Resolve(s)
+		if (sc.Outside != nil && err == nil) != outside {
+			t.Errorf("%s: %+v, %v", to, sc.Outside, err)
+		}
+	}
+}
+
+// TestSearchDomains: programs find a name within a search domain, and so does the plan.
+func TestSearchDomains(t *testing.T) {
+	s := facttest.Outside(facttest.Mesh())
+	s.Question.To = "intranet."
+	for i := 1; i <= 3; i++ {
+		facttest.SandboxOf(s, i, facttest.Web(i)).Resolv.Search = []string{"corp.example", "lan."}
+	}
+	sc := outsideScope(t, s)
+	var asked []fact.DNSProbe
+	for _, d := range expect.First(s, sc).DNS {
+		if d.From == facttest.Source(2) && strings.HasPrefix(d.Name, "intranet") {
+			d.Outcome, d.RCode = fact.Open, "NXDOMAIN"
+			asked = append(asked, d)
+		}
+	}
+	if len(asked) != 3 || asked[1].Name != "intranet.corp.example" || asked[2].Name != "intranet.lan" {
+		t.Fatalf("asked %+v", asked)
+	}
+	s.Seen = fact.Seen{DNS: asked}
+	if u := expect.Unnamed(s, sc); len(u) != 1 || !expect.Searched(s, sc, facttest.Source(2)) {
+		t.Errorf("nobody knows it: %+v", u)
+	}
+	asked[2].RCode, asked[2].Addrs = "NOERROR", []netip.Addr{facttest.DBAddr.Addr()}
+	if p := expect.FollowUp(s, sc); len(expect.Unnamed(s, sc)) != 0 || len(p.TCP) != 1 || p.TCP[0].Target != facttest.DBAddr {
+		t.Errorf("found within a search domain: %+v", p.TCP)
+	}
+	asked[2].Outcome, asked[2].Addrs = fact.Timeout, nil
+	if expect.Searched(s, sc, facttest.Source(2)) {
+		t.Error("a domain about which there was no answer counts as searched")
+	}
+	s.Question.To = "intranet.corp."
+	if p := expect.First(s, outsideScope(t, s)); slices.ContainsFunc(p.DNS, func(d fact.DNSProbe) bool { return d.Name == "intranet.corp.lan" }) {
+		t.Error("a name that is whole was looked for within a domain")
 	}
 }
 

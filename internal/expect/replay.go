@@ -2,6 +2,7 @@ package expect
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"fairway/internal/fact"
@@ -29,6 +30,8 @@ func AskAnew(s *fact.Snapshot, q fact.Question) {
 // belonging keeps the probes that the question is about.
 func belonging(s *fact.Snapshot, sc *Scope, plan *Plan) {
 	if s.Question.All && len(s.Question.Services) == 0 {
+		s.Seen.TCP = slices.DeleteFunc(s.Seen.TCP, func(p fact.TCPProbe) bool { return IsOutside(&p) })
+		s.Seen.Peers = slices.DeleteFunc(s.Seen.Peers, func(p fact.PeerProbe) bool { return p.What == fact.WhatOutside })
 		return
 	}
 	from := func(src fact.Source) bool {
@@ -47,11 +50,16 @@ func belonging(s *fact.Snapshot, sc *Scope, plan *Plan) {
 	name := func(p fact.DNSProbe) bool {
 		return p.Type == "PTR" || slices.ContainsFunc(plan.DNS, func(o fact.DNSProbe) bool { return o.Name == p.Name })
 	}
+	// An address is that of a name where a resolver said so; another name's may have the same port.
+	told := OutsideQuestions(s, sc)
+	place := func(to netip.AddrPort) bool {
+		return sc.Outside.is(to) && (sc.Outside.Addr.IsValid() || slices.ContainsFunc(told, func(d fact.DNSProbe) bool { return slices.Contains(d.Addrs, to.Addr()) }))
+	}
 	seen := &s.Seen
 	seen.TCP = slices.DeleteFunc(seen.TCP, func(p fact.TCPProbe) bool {
-		return !from(p.From) || !to(p.To) || !network(p.Network) || !port(p.Target.Port()) || IsOutside(&p) != sc.Outside.is(p.Target)
+		return !from(p.From) || !to(p.To) || !network(p.Network) || !port(p.Target.Port()) || IsOutside(&p) != place(p.Target)
 	})
-	seen.Peers = slices.DeleteFunc(seen.Peers, func(p fact.PeerProbe) bool { return p.What == fact.WhatOutside && !sc.Outside.is(p.Target) })
+	seen.Peers = slices.DeleteFunc(seen.Peers, func(p fact.PeerProbe) bool { return p.What == fact.WhatOutside && !place(p.Target) })
 	seen.DNS = slices.DeleteFunc(seen.DNS, func(p fact.DNSProbe) bool { return !from(p.From) || !name(p) })
 	seen.MTU = slices.DeleteFunc(seen.MTU, func(p fact.MTUProbe) bool {
 		return !network(p.Network) || (p.From.Task != "" && !from(p.From) || !to(p.To)) && !between(s, sc, &p)

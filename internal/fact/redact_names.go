@@ -276,7 +276,7 @@ func (r *redactor) learnComposed(v reflect.Value, field string) {
 		r.names.add(name, map[bool]string{true: "service", false: "container"}[isTask])
 	case ofKey, asked:
 		if len(left(s)) > 0 {
-			r.names.add(strings.TrimPrefix(strings.TrimPrefix(s, "lb-"), "container:"), "name")
+			r.names.add(strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(s, "lb-"), "container:"), "."), "name")
 		}
 	case shortNetwork:
 		if known, _ := r.isKnown(s); !known && len(left(s)) > 0 {

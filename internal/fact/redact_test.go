@@ -290,6 +290,24 @@ func TestRedactHostsBesideSubnets(t *testing.T) {
 	}
 }
 
+// TestRedactPlacesOfURLs: the name of a URL's host got a final dot, and questions
+// for it have none; both stay the same name.
+func TestRedactPlacesOfURLs(t *testing.T) {
+	for _, name := range []string{facttest.DB, "intranet"} {
+		s := facttest.Outside(facttest.Mesh())
+		s.Question.To = name + "."
+		for k := range s.Seen.DNS {
+			if d := &s.Seen.DNS[k]; d.Name == facttest.DB {
+				d.Name = name
+			}
+		}
+		h, a := fact.Redact(s, seed)
+		if asked := a.Alias[name] + "."; h.Question.To != asked || strings.Contains(asJSON(t, h), name) {
+			t.Errorf("%s is %q, and the question is about %q", name, asked, h.Question.To)
+		}
+	}
+}
+
 func TestRedactNames(t *testing.T) {
 	name := rapid.StringMatching(`[a-zA-Z][a-zA-Z0-9]{1,7}([-_.][a-z0-9]{1,6}){0,2}`)
 	rapid.Check(t, func(t *rapid.T) {

@@ -49,7 +49,7 @@ func Allow(e *fact.Engine, r *ProbeRequest) error {
 	}
 	return firstOf(
 		each("tcp", q.TCP, func(p *fact.TCPProbe) bool {
-			return p.Target.Port() != 0 && !a.below(p.From) && (a.overlay(p.Target.Addr()) || a.place(p.From, p.Target))
+			return p.Target.Port() != 0 && !a.below(p.From) && (a.overlay(p.Target.Addr()) || a.place(p.Target) && a.container(p.From) != nil)
 		}),
 		each("dns", q.DNS, a.question),
 		each("mtu", q.MTU, func(p *fact.MTUProbe) bool {
@@ -57,7 +57,7 @@ func Allow(e *fact.Engine, r *ProbeRequest) error {
 		}),
 		each("peer", q.Peers, func(p *fact.PeerProbe) bool {
 			port := p.Target.Port()
-			return underlay(p.Target.Addr()) && (port == gossipPort || port == managerPort || p.What == fact.WhatOutside && port != 0)
+			return underlay(p.Target.Addr()) && (port == gossipPort || port == managerPort || p.What == fact.WhatOutside && a.place(p.Target))
 		}),
 		each("published port", q.Published, a.published),
 		each("data path", q.DataPath, a.dataPath))
@@ -121,7 +121,7 @@ func (a allowance) dataPath(p *fact.DataPathProbe) bool {
 
 // underlay: an address that a host of a Swarm may have.
 func underlay(ip netip.Addr) bool {
-	return ip.IsValid() && (ip.IsGlobalUnicast() || ip.IsPrivate()) && ip.Zone() == ""
+	return ip.IsValid() && !ip.Is4In6() && (ip.IsGlobalUnicast() || ip.IsPrivate()) && ip.Zone() == ""
 }
 
 // checkSpaces refuses names that are not plain names of handles: a path could

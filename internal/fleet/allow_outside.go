@@ -18,13 +18,17 @@ const (
 	placesAnHour = 32
 )
 
-// place: any port of an address that none of the engine's networks has, from a
-// container. Loopback, link-local (cloud metadata) and multicast are none.
-func (a allowance) place(from fact.Source, to netip.AddrPort) bool {
-	own := slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool {
-		return slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(to.Addr()) })
+// metadata is where AWS's instances ask for their metadata over IPv6; the address of
+// all other clouds, 169.254.169.254, is link-local.
+var metadata = netip.MustParseAddr("fd00:ec2::254")
+
+// place: any port of an address that none of the engine's bridges has. Loopback,
+// link-local, multicast and what tells a cloud's secrets are none.
+func (a allowance) place(to netip.AddrPort) bool {
+	bridged := slices.ContainsFunc(a.engine.Networks, func(n fact.EngineNetwork) bool {
+		return n.Driver != "overlay" && slices.ContainsFunc(n.Subnets, func(s fact.Subnet) bool { return s.Prefix.Contains(to.Addr()) })
 	})
-	return underlay(to.Addr()) && !own && a.container(from) != nil
+	return underlay(to.Addr()) && to.Port() != 0 && to.Addr() != metadata && !bridged
 }
 
 // places are the different places outside that a request names.

@@ -42,6 +42,8 @@ func TestAllowOutside(t *testing.T) {
 		{"cloud metadata", "169.254.169.254:80", nil, false},
 		{"multicast", "224.0.0.5:80", nil, false},
 		{"a container on a bridge", "172.18.0.3:80", nil, false},
+		{"a container on a bridge, as IPv6", "[::ffff:172.18.0.3]:80", nil, false},
+		{"a place on an overlay, as IPv6", "[::ffff:10.0.1.7]:80", nil, false},
 		{"from nobody", "203.0.113.5:5432", func(r *ProbeRequest) { r.Probes.TCP[0].From.Container = "c9" }, false},
 		{"from the host's namespace by a container's name", "203.0.113.5:5432", func(r *ProbeRequest) { r.Probes.TCP[0].From = fact.Source{Container: "c2", NetNS: "default"} }, false},
 		{"by the host as gossip", "203.0.113.5:5432", func(r *ProbeRequest) { r.Probes.Peers[0].What = "gossip" }, false},
