@@ -29,7 +29,7 @@ cross:
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./internal/... ./cmd/fairway
 
 test-lab: build
-	$(GO) test -timeout 35m -v ./lab
+	$(GO) test -timeout 55m -v ./lab
 
 lint:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
