@@ -74,3 +74,35 @@ func before(a, b []int) bool {
 	}
 	return false
 }
+
+// countedRows is how many rows count against the limit, and the limit; 0: not known.
+// The kernel's own count has those of namespaces that nobody read, permanent ones
+// among them. Where it is beyond the limit it has so many of these that it tells
+// nothing (seen with 20 engines on one kernel); what was read counts then.
+func countedRows(k *fact.Kernel) (rows, most int) {
+	permanent, dumped := 0, 0
+	for _, ns := range k.Namespaces {
+		for _, row := range ns.Neighbours {
+			if !row.IP.Is4() {
+				continue
+			}
+			dumped++
+			if row.State == fact.Permanent {
+				permanent++
+			}
+		}
+	}
+	rows = dumped
+	if t := k.NeighbourTable("arp_cache"); t != nil {
+		rows, most = max(t.Entries, dumped), t.Thresh3
+	} else if text, ok := k.Host().Sysctl("net.ipv4.neigh.default.gc_thresh3"); ok {
+		most, _ = strconv.Atoi(text)
+	}
+	if !before(numbers(k.Release), []int{5, 0}) {
+		rows, dumped = rows-permanent, dumped-permanent
+		if most > 0 && rows > most+most/10 { // both counts are of different moments
+			rows = dumped
+		}
+	}
+	return max(rows, 0), max(most, 0)
+}

@@ -51,32 +51,6 @@ func neighOverflow(in *In) []Finding {
 	return out
 }
 
-// countedRows is how many rows count against the limit, and the limit; 0: not known.
-func countedRows(k *fact.Kernel) (rows, most int) {
-	permanent, dumped := 0, 0
-	for _, ns := range k.Namespaces {
-		for _, row := range ns.Neighbours {
-			if !row.IP.Is4() {
-				continue
-			}
-			dumped++
-			if row.State == fact.Permanent {
-				permanent++
-			}
-		}
-	}
-	rows = dumped
-	if t := k.NeighbourTable("arp_cache"); t != nil {
-		rows, most = max(t.Entries, dumped), t.Thresh3
-	} else if text, ok := k.Host().Sysctl("net.ipv4.neigh.default.gc_thresh3"); ok {
-		most, _ = strconv.Atoi(text)
-	}
-	if !before(numbers(k.Release), []int{5, 0}) {
-		rows -= permanent
-	}
-	return max(rows, 0), max(most, 0)
-}
-
 func (in *In) tooManyNeighbours(n *fact.Node, host *fact.NetNS, rows, most int) (Finding, bool) {
 	f := Finding{Certainty: Hint, Node: n.Name, Subject: in.NodeSubject(n.ID), Nodes: []fact.NodeID{n.ID}, Impact: ImpactNone}
 	full := most > 0 && rows*100 >= most*nearlyFull

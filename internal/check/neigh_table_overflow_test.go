@@ -45,6 +45,7 @@ func TestNeighTableOverflow(t *testing.T) {
 				ns.Neighbours = append(ns.Neighbours, fact.Neighbour{IP: facttest.WebIP(2), Link: 10, State: fact.Permanent})
 			}
 		}, check: id, answer: check.OK},
+		{name: "more than fits: the rest is permanent, in namespaces that nobody read", mutate: func(s *fact.Snapshot) { full(s, 1484, 1024) }, check: id, answer: check.OK},
 		{name: "room", mutate: func(s *fact.Snapshot) { full(s, 800, 1024) }, check: id, answer: check.OK},
 		{name: "refused in former times", mutate: func(s *fact.Snapshot) { refusedRows(s, 99, 0) }, check: id, answer: check.OK},
 		{name: "no limit is known", mutate: func(s *fact.Snapshot) {
