@@ -53,11 +53,11 @@ func TestJudgeLoop(t *testing.T) {
 }
 
 func TestJudgeHealthy(t *testing.T) {
-	const good = `{"verdict": "ok", "causes": [], "elsewhere": [], "gaps": [{"what": "sample"}], "probes": [{"outcome": "open"}, {"outcome": "open"}]}`
+	const good = `{"verdict": "ok", "causes": [], "elsewhere": [], "gaps": [{"what": "sample"}, {"what": "logs", "aside": true}], "probes": [{"outcome": "open"}, {"outcome": "open"}]}`
 	if wrong := judgeHealthy([]byte(good), 0, 2); wrong != "" {
 		t.Errorf("the right answer is called wrong: %s", wrong)
 	}
-	for _, swap := range [][2]string{{`"ok"`, `"unknown"`}, {`"causes": []`, `"causes": [{}]`}, {`"gaps": [{"what": "sample"}]`, `"gaps": [{"what": "links"}]`}, {`{"outcome": "open"},`, ""},
+	for _, swap := range [][2]string{{`"ok"`, `"unknown"`}, {`"causes": []`, `"causes": [{}]`}, {`{"what": "sample"}`, `{"what": "links"}`}, {`{"outcome": "open"},`, ""},
 		{`[{"outcome": "open"}`, `[{"outcome": "timeout"}`}, {"{", "["}} {
 		if judgeHealthy([]byte(strings.Replace(good, swap[0], swap[1], 1)), 0, 2) == "" {
 			t.Errorf("%s for %s is called right", swap[1], swap[0])
