@@ -21,7 +21,6 @@ type fate struct {
 var (
 	arrives  = fate{"", 3, 3}
 	noSend   = fate{"operation not permitted", 0, 0}
-	tooLong  = fate{"message too long", 0, 0}
 	swallow  = fate{"", 0, 0}
 	noInput  = fate{"", 3, 0}
 	allSizes = []int{expect.DataPathSmall, 1280, 1400, 1450, 1460, 1500}

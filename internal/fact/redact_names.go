@@ -30,7 +30,7 @@ func newNames() *names {
 var nouns = words(`ingress docker_gwbridge docker0 docker host bridge none default null localhost localdomain local nat true false tasks lo
 	ingress_sbox ingress-sbox ingress-endpoint gateway lb internal endpoint sbox`)
 
-// said are words of the engines' and our own sentences: a name that is one of
+// ordinary are words of the engines' and our own sentences: a name that is one of
 // them stays in sentences, where nobody can tell it from the word.
 var ordinary = words(`a an and are as at be by do for from get go has he if in into is it its me my no not of off on one only or our per so that the
 	this to too two up us was we were with all already also any been but can cannot could did does down else fail failed failure first found had have how
