@@ -36,7 +36,7 @@ func (l *look) deeper(ctx context.Context, s *fact.Snapshot, sc *expect.Scope) {
 	}
 	if span > 0 {
 		l.progress(fmt.Sprintf("counting the packets of gossip for %v", span))
-		wg.Go(func() { gossip = l.watch(ctx, s, []fleet.WatchRequest{{For: span, Gossip: true}}) })
+		wg.Go(func() { gossip = l.watch(ctx, hostsSeen(s), []fleet.WatchRequest{{For: span, Gossip: true}}) })
 	}
 	wg.Wait()
 	s.Seen.DataPath = append(s.Seen.DataPath, counted(s, sent, &data)...)
@@ -124,10 +124,12 @@ func (l *look) datagrams(ctx context.Context, s *fact.Snapshot, plan []fact.Data
 	}
 	var seen watched
 	var wg sync.WaitGroup
-	wg.Go(func() { seen = l.watch(ctx, s, reqs) })
-	defer wg.Wait()
-	if !rest(ctx, headStart) {
-		return nil, seen
+	if ends := watchers(s, plan); ends != nil {
+		wg.Go(func() { seen = l.watch(ctx, ends, reqs) })
+		if !rest(ctx, headStart) {
+			wg.Wait()
+			return nil, seen
+		}
 	}
 	var out []fact.DataPathProbe
 	for _, a := range fleet.All(ctx, l.limit, senders(s, plan), func(ctx context.Context, n *fact.Node) (*fleet.ProbeAnswer, error) {
@@ -144,6 +146,33 @@ func (l *look) datagrams(ctx context.Context, s *fact.Snapshot, plan []fact.Data
 	return out, seen
 }
 
+// watchers are the nodes whose counts tell something of a plan: its receivers
+// and its senders; none where no receiver was seen, for what leaves a sender
+// says nothing alone, and a watch takes longer than all the rest.
+func watchers(s *fact.Snapshot, plan []fact.DataPathProbe) []*fact.Node {
+	received := false
+	out := slices.DeleteFunc(hostsSeen(s), func(n *fact.Node) bool {
+		receives := slices.ContainsFunc(plan, func(p fact.DataPathProbe) bool { return p.Peer == n.ID })
+		received = received || receives
+		return !receives && !slices.ContainsFunc(plan, func(p fact.DataPathProbe) bool { return p.Node == n.Name })
+	})
+	if !received {
+		return nil
+	}
+	return out
+}
+
+// hostsSeen are the nodes whose own namespace was seen.
+func hostsSeen(s *fact.Snapshot) []*fact.Node {
+	var out []*fact.Node
+	for i := range s.Nodes {
+		if s.Nodes[i].Kernel.Host() != nil {
+			out = append(out, &s.Nodes[i])
+		}
+	}
+	return out
+}
+
 func senders(s *fact.Snapshot, plan []fact.DataPathProbe) []*fact.Node {
 	var out []*fact.Node
 	for i := range s.Nodes {
@@ -154,23 +183,20 @@ func senders(s *fact.Snapshot, plan []fact.DataPathProbe) []*fact.Node {
 	return out
 }
 
-// watch has every node that was seen watch, once for each request, all at the
-// same time. What a node counted in part is not told: too few packets look like
-// lost ones.
-func (l *look) watch(ctx context.Context, s *fact.Snapshot, reqs []fleet.WatchRequest) watched {
+// watch has nodes watch, once for each request, all at the same time. What a
+// node counted in part is not told: too few packets look like lost ones.
+func (l *look) watch(ctx context.Context, nodes []*fact.Node, reqs []fleet.WatchRequest) watched {
 	type on struct {
 		node *fact.Node
 		req  fleet.WatchRequest
 	}
 	var keys []on
 	var longest time.Duration
-	for i := range s.Nodes {
+	for _, n := range nodes {
 		for _, r := range reqs {
-			if n := &s.Nodes[i]; n.Kernel.Host() != nil {
-				r.Spaces = hostSpace(n)
-				keys = append(keys, on{n, r})
-				longest = max(longest, r.For)
-			}
+			r.Spaces = hostSpace(n)
+			keys = append(keys, on{n, r})
+			longest = max(longest, r.For)
 		}
 	}
 	out := watched{on: map[watchKey]bool{}}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,26 @@ func TestCounted(t *testing.T) {
 		if p := got[i]; p.Peer != x.peer || p.Size != x.size || p.Wire != x.wire || p.Host != x.host || p.Counted != x.counted {
 			t.Errorf("%+v, want %+v", p, x)
 		}
+	}
+}
+
+// Who watches costs every diagnosis of a black hole a second and a half: only
+// ends of a plan do, and nobody does where no receiver was seen.
+func TestWatchers(t *testing.T) {
+	s := facttest.Healthy()
+	plan := []fact.DataPathProbe{{Node: "n1", Peer: facttest.Node(3)}}
+	names := func() (out []string) {
+		for _, n := range watchers(s, plan) {
+			out = append(out, n.Name)
+		}
+		return out
+	}
+	if got := names(); !slices.Equal(got, []string{"n1", "n3"}) {
+		t.Errorf("%v watch, want both ends and not n2", got)
+	}
+	s.Nodes[2].Kernel = nil
+	if got := names(); got != nil {
+		t.Errorf("%v watch, and the receiver was not seen", got)
 	}
 }
 
