@@ -27,19 +27,25 @@ func busy() bool {
 	return err == nil && max(short, long) > 40
 }
 
-// without takes causes out of a report, and returns them.
+// without takes causes out of a report, and returns them. The verdict becomes what it would be without them: they may have
+// been all that kept from being sure, or all that was wrong.
 func (r *report) without(ids []string) []Cause {
 	var out []Cause
 	kept := r.Causes[:0:0]
+	firm := false
 	for i, c := range r.causes() {
 		if slices.Contains(ids, c.ID) {
 			out = append(out, c)
 		} else {
 			kept = append(kept, r.Causes[i])
+			firm = firm || r.Causes[i].Certainty != "hint"
 		}
 	}
 	r.Causes = kept
-	if len(out) > 0 && r.Verdict == "unknown" && len(kept) == 0 && !r.blinded() { // they are hints, and were all that kept from being sure
+	if len(out) > 0 && r.Verdict == "failed" && !firm && len(r.failures()) == 0 {
+		r.Verdict = "unknown"
+	}
+	if len(out) > 0 && r.Verdict == "unknown" && len(kept) == 0 && !r.blinded() {
 		r.Verdict = "ok"
 	}
 	return out

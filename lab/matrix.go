@@ -328,7 +328,7 @@ func (m *matrix) judgeHealthy(ctx context.Context, w Want, moving bool) (why, ev
 	}
 	sure := got.Verdict == "ok" || moving && !got.blinded()
 	if why = got.sick(); why == "" && m.way.everywhere() && !sure {
-		why = "of a healthy lab it says " + string(got.Verdict)
+		why = "of a healthy lab it says " + got.Verdict + got.ailing()
 	}
 	return why, evidence
 }

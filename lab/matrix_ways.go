@@ -90,7 +90,9 @@ func (m *matrix) ask(ctx context.Context, w Want) (report, string, error) {
 	if err == nil && m.way == WithAgents {
 		err = m.lab.expectHeld(ctx, before)
 	}
-	got.without(ambient(w))
+	for _, c := range got.without(ambient(w)) {
+		fmt.Fprintf(m.Out, "%-6s %-11s not held against it, for this machine is busy: %s on %s\n", m.engine, m.Way, c.ID, c.Node)
+	}
 	return got, evidence, err
 }
 

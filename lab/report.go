@@ -14,16 +14,42 @@ import (
 // the contract and not fairway's own code.
 type report struct {
 	Verdict string `json:"verdict"`
+	Summary string `json:"summary"`
 	Causes  []struct {
-		ID      string `json:"id"`
-		Node    string `json:"node"`
-		Network string `json:"network"`
-		Peer    string `json:"peer"`
-		Subject struct {
+		ID        string `json:"id"`
+		Node      string `json:"node"`
+		Network   string `json:"network"`
+		Peer      string `json:"peer"`
+		Certainty string `json:"certainty"`
+		Subject   struct {
 			Kind string `json:"kind"`
 			Name string `json:"name"`
 		} `json:"subject"`
 	} `json:"causes"`
+	Probes []struct {
+		From    string `json:"from"`
+		To      string `json:"to"`
+		Address string `json:"address"`
+		Outcome string `json:"outcome"`
+		Error   string `json:"error"`
+	} `json:"probes"`
+	DNS []struct {
+		From    string `json:"from"`
+		Server  string `json:"server"`
+		Name    string `json:"name"`
+		Outcome string `json:"outcome"`
+	} `json:"dns"`
+	Hosts []struct {
+		Node    string   `json:"node"`
+		Stage   string   `json:"stage"`
+		From    []string `json:"from"`
+		To      string   `json:"to"`
+		Address string   `json:"address"`
+		Good    int      `json:"good"`
+		Of      int      `json:"of"`
+		Outcome string   `json:"outcome"`
+		Error   string   `json:"error"`
+	} `json:"hosts"`
 	Gaps []struct {
 		Node   string `json:"node"`
 		What   string `json:"what"`
@@ -84,7 +110,44 @@ func (r report) sick() string {
 	if len(r.Causes) == 0 && r.Verdict != "failed" {
 		return ""
 	}
-	return fmt.Sprintf("of a healthy lab it says %s: %s", r.Verdict, show(r.causes()))
+	return fmt.Sprintf("of a healthy lab it says %s: %s%s", r.Verdict, show(r.causes()), r.ailing())
+}
+
+// ailing is the summary of a report and what failed in it, as far as fits into a line: the lab that was asked is gone soon.
+func (r report) ailing() string {
+	const most = 6
+	rows := r.failures()
+	if more := len(rows) - most; more > 0 {
+		rows = append(rows[:most], fmt.Sprintf("%d more", more))
+	}
+	out := ""
+	for _, s := range append([]string{r.Summary}, rows...) {
+		if s != "" {
+			out += " | " + strings.TrimSpace(s)
+		}
+	}
+	return out
+}
+
+// failures are the connections, look-ups and requests of a report that failed, one line each.
+func (r report) failures() []string {
+	var out []string
+	for _, p := range r.Probes {
+		if p.Outcome != "open" {
+			out = append(out, fmt.Sprintf("%s → %s %s: %s %s", p.From, p.To, p.Address, p.Outcome, p.Error))
+		}
+	}
+	for _, d := range r.DNS {
+		if d.Outcome != "open" {
+			out = append(out, fmt.Sprintf("%s asks %s for %s: %s", d.From, d.Server, d.Name, d.Outcome))
+		}
+	}
+	for _, h := range r.Hosts {
+		if h.Good < h.Of {
+			out = append(out, fmt.Sprintf("%s %s %s %s from %v: %d of %d, %s %s", h.Stage, h.Node, h.To, h.Address, h.From, h.Good, h.Of, h.Outcome, h.Error))
+		}
+	}
+	return out
 }
 
 // missed tells how a report differs from what a fault wants, or nothing. No more causes may be there than wanted, and the
@@ -95,7 +158,7 @@ func (r report) missed(want []Cause) string {
 		verdict = "unknown"
 	}
 	if r.Verdict != verdict || len(got) != len(want) || !want[0].is(got[0]) {
-		return fmt.Sprintf("wanted %s, got %s: %s", show(want), r.Verdict, show(got))
+		return fmt.Sprintf("wanted %s, got %s: %s%s", show(want), r.Verdict, show(got), r.ailing())
 	}
 	for _, w := range want {
 		found := false
@@ -103,7 +166,7 @@ func (r report) missed(want []Cause) string {
 			found = found || w.is(g)
 		}
 		if !found {
-			return fmt.Sprintf("%s is missing among %s", show([]Cause{w}), show(got))
+			return fmt.Sprintf("%s is missing among %s%s", show([]Cause{w}), show(got), r.ailing())
 		}
 	}
 	return ""

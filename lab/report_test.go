@@ -67,6 +67,21 @@ func TestReportWithout(t *testing.T) {
 	if got := r.without([]string{"host-starvation"}); len(got) != 1 || r.missed([]Cause{{ID: "x"}}) != "" {
 		t.Errorf("%+v, %+v", got, r)
 	}
+	strong := `{"id":"host-starvation","certainty":"strong","node":"n1"}`
+	r = read(t, `{"verdict":"failed","causes":[`+strong+`],"probes":[{"outcome":"open"}],"hosts":[{"good":5,"of":5}]}`)
+	if r.without([]string{"host-starvation"}); r.Verdict != "ok" {
+		t.Errorf("everything was answered, and it is called %s", r.Verdict)
+	}
+	r = read(t, `{"verdict":"failed","causes":[{"id":"x","certainty":"hint"},`+strong+`]}`)
+	if r.without([]string{"host-starvation"}); r.Verdict != "unknown" {
+		t.Errorf("a hint is left, and it is called %s", r.Verdict)
+	}
+	for _, lost := range []string{`"probes":[{"from":"web.1","outcome":"timeout"}]`, `"hosts":[{"node":"n2","good":4,"of":5,"outcome":"timeout"}]`} {
+		r = read(t, `{"verdict":"failed","summary":"so it is","causes":[`+strong+`],`+lost+`}`)
+		if r.without([]string{"host-starvation"}); !strings.Contains(r.sick(), "so it is") || !strings.Contains(r.sick(), "timeout") {
+			t.Errorf("of %s it says %q", lost, r.sick())
+		}
+	}
 	r = read(t, `{"verdict":"unknown","causes":[`+busy+`],"gaps":[{"node":"n1","what":"node"}]}`)
 	if r.without([]string{"host-starvation"}); r.Verdict != "unknown" {
 		t.Error("a node that was not seen is forgotten")
