@@ -45,7 +45,7 @@ func (r *report) without(ids []string) []Cause {
 	if len(out) > 0 && r.Verdict == "failed" && !firm && len(r.failures()) == 0 {
 		r.Verdict = "unknown"
 	}
-	if len(out) > 0 && r.Verdict == "unknown" && len(kept) == 0 && !r.blinded() {
+	if len(out) > 0 && r.Verdict == "unknown" && len(kept)+len(r.NotAgain) == 0 && !r.blinded() {
 		r.Verdict = "ok"
 	}
 	return out

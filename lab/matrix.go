@@ -323,6 +323,11 @@ func (m *matrix) judgeBroken(ctx context.Context, w Want, r *row) (why, evidence
 // judgeHealthy asks where nothing is wrong. While tasks come and go it need not be sure yet, but it sees everything.
 func (m *matrix) judgeHealthy(ctx context.Context, w Want, moving bool) (why, evidence string) {
 	got, evidence, err := m.ask(ctx, w)
+	if err == nil && len(got.NotAgain) > 0 && len(got.causes()) == 0 && got.Verdict == "unknown" {
+		// A packet got lost, which happens on a machine that others use; but not twice in a row.
+		fmt.Fprintf(m.Out, "%-6s %-11s asked again:%s\n", m.engine, m.Way, got.ailing())
+		got, evidence, err = m.ask(ctx, w)
+	}
 	if err != nil {
 		return err.Error(), evidence
 	}

@@ -50,7 +50,8 @@ type report struct {
 		Outcome string   `json:"outcome"`
 		Error   string   `json:"error"`
 	} `json:"hosts"`
-	Gaps []struct {
+	NotAgain []string `json:"not_again"` // failed in the first of two looks only
+	Gaps     []struct {
 		Node   string `json:"node"`
 		What   string `json:"what"`
 		Reason string `json:"reason"`
@@ -116,7 +117,7 @@ func (r report) sick() string {
 // ailing is the summary of a report and what failed in it, as far as fits into a line: the lab that was asked is gone soon.
 func (r report) ailing() string {
 	const most = 6
-	rows := r.failures()
+	rows := append(r.failures(), r.NotAgain...)
 	if more := len(rows) - most; more > 0 {
 		rows = append(rows[:most], fmt.Sprintf("%d more", more))
 	}

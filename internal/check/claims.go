@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"slices"
 
 	"fairway/internal/fact"
@@ -42,9 +41,8 @@ func (j *judge) idle(f *located) bool {
 		!slices.ContainsFunc(j.s.Seen.Published, func(q fact.PublishedProbe) bool { return ailing(&q) && j.answersForMesh(f, &q) })
 }
 
-// orphans counts the confirmed failures that no cause accounts for, in one
-// clause; empty for none.
-func (j *judge) orphans() string {
+// orphans counts the confirmed failures that no cause accounts for.
+func (j *judge) orphans() int {
 	n := 0
 	for i := range j.confirmed {
 		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersFor(f, &j.confirmed[i]) }) {
@@ -56,8 +54,5 @@ func (j *judge) orphans() string {
 			n++
 		}
 	}
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; %d failed %s %s explained by no cause", n, plural(n, "connection", "connections"), plural(n, "is", "are"))
+	return n
 }

@@ -95,14 +95,36 @@ func TestWhatMovesBetweenLooksSettles(t *testing.T) {
 func TestGoneInTheSecondLook(t *testing.T) {
 	second := facttest.Healthy()
 	second.Earlier = broken()
-	if r := run(t, second); r.Verdict != check.VerdictOK {
-		t.Errorf("verdict %s (%s), want ok: it healed", r.Verdict, r.Summary)
+	young(second, facttest.Api(2))
+	young(second.Earlier, facttest.Api(2))
+	if r := run(t, second); r.Verdict != check.VerdictOK || len(r.NotAgain) != 1 || !strings.Contains(r.Summary, "1 failed two seconds before, and not again") {
+		t.Errorf("verdict %s (%s), want ok: what had just changed healed; and told", r.Verdict, r.Summary)
+	}
+}
+
+// What fails now and then is what people ask about at night: where nothing had
+// changed for a minute, nothing that heals by itself explains it.
+func TestFailedOnceOnSteadyObjects(t *testing.T) {
+	second := facttest.Healthy()
+	second.Earlier = broken()
+	r := run(t, second)
+	if r.Verdict != check.VerdictUnknown || len(r.Causes) != 0 || !strings.Contains(r.Summary, "not reproduced: 9 of 9") ||
+		len(r.NotAgain) != 1 || !strings.Contains(r.NotAgain[0], "web.1") || !strings.Contains(r.NotAgain[0], "timeout") {
+		t.Errorf("verdict %s (%s), %q", r.Verdict, r.Summary, r.NotAgain)
+	}
+	second = broken() // it lasts
+	second.Earlier = broken()
+	if r := run(t, second); r.Verdict != check.VerdictFailed || len(r.NotAgain) != 0 {
+		t.Errorf("verdict %s (%s), %q", r.Verdict, r.Summary, r.NotAgain)
 	}
 }
 
 func TestUnexplained(t *testing.T) {
 	s := facttest.OneNode()
 	facttest.Fail(s, 1, facttest.Api(2), fact.Refused)
+	if !check.WantsSecondLook(s, check.All()) {
+		t.Error("what no cause explains is called reproduced after one look")
+	}
 	r := run(t, s)
 	if len(r.Causes) != 0 || r.Verdict != check.VerdictFailed || r.ExitCode() != check.ExitFailed {
 		t.Fatalf("causes %s, verdict %s, exit %d; want none, failed, 3", ids(r.Causes), r.Verdict, r.ExitCode())

@@ -191,7 +191,11 @@ func (j *judge) report() *Report {
 		r.Work.Datagrams = sent(s.Earlier)
 	}
 	r.Work.Datagrams += sent(s)
-	r.Verdict = j.verdict(r)
+	lost := 0
+	r.NotAgain, lost = j.notAgain()
+	if r.Verdict = j.verdict(r); r.Verdict == VerdictOK && lost > 0 {
+		r.Verdict = VerdictUnknown
+	}
 	r.Summary = j.summary(r)
 	return r
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +106,26 @@ func TestMeshRequests(t *testing.T) {
 		if n := got[facttest.NodeOf(s, i).ID]; n != 6 {
 			t.Errorf("node %d is asked %d times, want twice the number of backends", i, n)
 		}
+	}
+}
+
+func TestRequestFailedOnce(t *testing.T) {
+	lost := func(s *fact.Snapshot) *fact.Snapshot {
+		i := slices.IndexFunc(s.Seen.Published, func(q fact.PublishedProbe) bool { return q.Stage == fact.StageNode })
+		s.Seen.Published[i].Requests[0] = fact.Request{Outcome: fact.Timeout, Err: "no answer within 2s", At: facttest.Taken}
+		return s
+	}
+	second := meshAsked("26.1.5")
+	if second.Earlier = lost(meshAsked("26.1.5")); !check.WantsSecondLook(second.Earlier, check.All()) {
+		t.Error("a failed request that nothing explains wants no second look")
+	}
+	r := run(t, second)
+	if r.Verdict != check.VerdictUnknown || len(r.NotAgain) != 1 || !strings.Contains(r.NotAgain[0], "port 8080 of n") || !strings.Contains(r.NotAgain[0], "no answer within 2s") {
+		t.Errorf("verdict %s (%s), %q", r.Verdict, r.Summary, r.NotAgain)
+	}
+	second = lost(meshAsked("26.1.5"))
+	second.Earlier = lost(meshAsked("26.1.5"))
+	if r := run(t, second); r.Verdict != check.VerdictFailed || len(r.NotAgain) != 0 || !strings.Contains(r.Summary, "reproduced, unexplained") {
+		t.Errorf("verdict %s (%s), %q", r.Verdict, r.Summary, r.NotAgain)
 	}
 }

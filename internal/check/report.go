@@ -51,6 +51,10 @@ type Report struct {
 	// Unconfirmed are contradictions that were seen once: the run was stopped
 	// before the second look that they need; they are no causes.
 	Unconfirmed []Cause `json:"unconfirmed,omitempty"`
+	// NotAgain is what failed in the first look and, tried again two seconds later,
+	// in the second did not, one line each. Where nothing had changed for a minute
+	// the verdict is unknown.
+	NotAgain []string `json:"not_again,omitempty"`
 	// Nodes are the host names of the nodes that were looked at.
 	Nodes []string `json:"nodes"`
 	// Untried are the nodes whose tasks of FROM could not try to connect,

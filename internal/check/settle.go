@@ -176,7 +176,8 @@ func confirmed(s *fact.Snapshot, p *fact.TCPProbe) bool {
 }
 
 // WantsSecondLook reports whether a snapshot's contradictions need a second
-// look, about two seconds after the first, before they may be called causes.
+// look, about two seconds after the first, before they may be called causes; or
+// something failed that no cause explains, before that is called reproduced.
 func WantsSecondLook(s *fact.Snapshot, checks []*Check) bool {
 	if s.Earlier != nil {
 		return false
@@ -185,12 +186,10 @@ func WantsSecondLook(s *fact.Snapshot, checks []*Check) bool {
 	if err != nil {
 		return false
 	}
-	for _, r := range runAll(s, &sc, checks) {
-		for i := range r.findings {
-			if settle(s, &r.findings[i], nil) == lookAgain {
-				return true
-			}
-		}
+	j := &judge{s: s, sc: &sc}
+	j.judge(checks)
+	if len(j.settling)+len(j.once)+j.orphans() > 0 {
+		return true
 	}
 	return slices.ContainsFunc(s.Seen.TCP, func(p fact.TCPProbe) bool {
 		return failed(p.Outcome) && !confirmed(s, &p)

@@ -20,7 +20,10 @@ func (j *judge) summary(r *Report) string {
 		if stopped != "" {
 			more += "; " + stopped
 		}
-		return r.Causes[0].Message + more + j.orphans()
+		if n := j.orphans(); n > 0 {
+			more += fmt.Sprintf("; %d failed %s %s explained by no cause", n, plural(n, "connection", "connections"), plural(n, "is", "are"))
+		}
+		return r.Causes[0].Message + more
 	case len(j.confirmed)+len(j.ports) > 0:
 		return strings.TrimSuffix("reproduced, unexplained: "+j.connections(r)+"; "+j.ruledOut(r)+"; "+stopped, "; ")
 	case mute(j.s) != nil && stopped == "":
@@ -30,7 +33,7 @@ func (j *judge) summary(r *Report) string {
 	case r.Verdict == VerdictUnknown:
 		return j.soFar(r)
 	}
-	return "nothing is wrong: " + j.connections(r) + j.sample()
+	return "nothing is wrong: " + j.connections(r) + j.sample() + onceMore(r)
 }
 
 // sample says that not everything was tried, where the bounds of one run are
@@ -54,6 +57,8 @@ func (j *judge) soFar(r *Report) string {
 		return fmt.Sprintf("%d of %d connections failed, not confirmed, and hosts do not reach each other: %s", bad, tried, closed)
 	case bad > 0:
 		return fmt.Sprintf("%d of %d connections failed, not confirmed", bad, tried)
+	case len(r.NotAgain) > 0 && n == 0 && closed == "" && !j.lacks():
+		return "not reproduced: " + j.connections(r) + onceMore(r)
 	case j.nameless() != "":
 		return j.nameless() + ", not confirmed"
 	case closed != "":
@@ -66,6 +71,15 @@ func (j *judge) soFar(r *Report) string {
 		return "nothing wrong found until then: " + j.connections(r)
 	}
 	return "nothing wrong found, but not everything could be seen: " + j.connections(r)
+}
+
+// onceMore says what failed in the first look only.
+func onceMore(r *Report) string {
+	n := len(r.NotAgain)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d failed two seconds before, and not again", n)
 }
 
 // tally counts the connections that were tried, those that opened and those

@@ -181,6 +181,9 @@ func (m *markdown) elsewhere() {
 			rows = append(rows, marks(&list[i]), "  "+list[i].Message)
 		}
 	}
+	for _, line := range m.r.NotAgain {
+		rows = append(rows, "failed in the first look and not two seconds later: "+line)
+	}
 	m.open("Wrong elsewhere, or not certain", rows)
 }
 

@@ -23,6 +23,7 @@ func Text(w io.Writer, r *check.Report, o Options) error {
 		t.cause(i)
 	}
 	t.unconfirmed()
+	t.notAgain()
 	t.settling()
 	t.elsewhere()
 	alone := t.r.Question.To == "" && t.r.Question.Published != 0
@@ -268,6 +269,19 @@ func (t *text) unconfirmed() {
 	}
 	t.section("Seen once, not confirmed: the run was stopped before the second look that tells whether it lasts")
 	t.told(t.r.Unconfirmed)
+}
+
+func (t *text) notAgain() {
+	if len(t.r.NotAgain) == 0 {
+		return
+	}
+	t.section("Failed in the first look, and not two seconds later; ask again to see how often")
+	for _, line := range t.r.NotAgain[:min(most, len(t.r.NotAgain))] {
+		t.item(2, unsure, "- ", line)
+	}
+	if n := len(t.r.NotAgain) - most; n > 0 {
+		t.line(4, dim, fmt.Sprintf("… and %d more; -o json has them all", n))
+	}
 }
 
 // told names contradictions that are no causes.
