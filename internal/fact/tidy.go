@@ -68,7 +68,7 @@ func Quoted(s string) string {
 func Plain(s string) string { return plain(s) }
 
 func plain(s string) string {
-	if !strings.ContainsFunc(s, odd) && strings.ToValidUTF8(s, "") == s {
+	if printable(s) || utf8.ValidString(s) && !strings.ContainsFunc(s, odd) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
@@ -82,9 +82,16 @@ func plain(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-func odd(r rune) bool {
-	if r < utf8.RuneSelf { // most are, and a log has many
-		return r < ' ' || r == 0x7f
+// printable text has plain ASCII only: nearly all of a log's lines.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
 	}
+	return true
+}
+
+func odd(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
