@@ -26,6 +26,7 @@ type Options struct {
 	Routed       bool     // a router is between the nodes, as in a cloud; with more than 16 there always is
 	// DataPathAddrs gives every node a second address, for overlay packets alone (--data-path-addr); not in a routed lab.
 	DataPathAddrs bool
+	SSH           bool // a real sshd in every node: [Lab.StartSSH] for the first one's root
 	Out           io.Writer
 }
 
@@ -75,6 +76,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l, err := start(ctx, o, newProgress(o.Out))
+	if err == nil && o.SSH {
+		err = l.StartSSH(ctx, l.Nodes[0].Name)
+	}
 	if err != nil {
 		return nil, errors.Join(err, clean(o.Name))
 	}

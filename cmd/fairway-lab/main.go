@@ -48,7 +48,6 @@ func root() *cobra.Command {
 func up(name *string) *cobra.Command {
 	o := lab.Options{Out: os.Stderr}
 	var kernel string
-	ssh := false
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a lab; removes an earlier one of that name",
@@ -66,11 +65,6 @@ func up(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if ssh {
-				if err := l.StartSSH(cmd.Context(), l.Nodes[0].Name); err != nil {
-					return err
-				}
-			}
 			fmt.Printf("Lab %s is up on %s. Next:\n", l.Name, l.Kernel())
 			self := "fairway-lab --name " + l.Name
 			fmt.Printf("  install -m755 fairway %s/ && %s exec n1 -- /lab/fairway diagnose web api:8080\n", l.Dir, self)
@@ -87,7 +81,7 @@ func up(name *string) *cobra.Command {
 	f.StringSliceVar(&o.EngineArgs, "engine-arg", nil, "a further `flag` of every dockerd; repeatable")
 	f.BoolVar(&o.Routed, "routed", false, "put a router between the nodes, as clouds do (always with more than 16)")
 	f.StringVar(&kernel, "kernel", "auto", "auto: the machine's own, without virtual IPs and routing mesh if it has no IPVS; uml: one that has, in User Mode Linux")
-	f.BoolVar(&ssh, "ssh", false, "an sshd in every node, which root of the first node may log in to")
+	f.BoolVar(&o.SSH, "ssh", false, "an sshd in every node, which root of the first node may log in to")
 	f.BoolVar(&o.Bare, "bare", false, "a swarm without services")
 	return c
 }
