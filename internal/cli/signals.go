@@ -47,11 +47,12 @@ func (s *Signals) take(sig os.Signal, cancel func()) {
 	s.n++
 	cancel()
 	switch {
-	case s.held == nil:
+	case s.n == 1 && s.held == nil:
 		signal.Stop(s.came)
-	case s.n == 2:
+	case s.n == 1:
+	case s.n == 2 && s.held != nil:
 		go s.held()
-	case s.n > 2:
+	default: // also one that came before Stop
 		signal.Reset(sig)
 		if p, err := os.FindProcess(os.Getpid()); err == nil {
 			_ = p.Signal(sig)

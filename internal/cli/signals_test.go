@@ -30,12 +30,21 @@ func TestSignals(t *testing.T) {
 		{"a reader that goes away", "holds", []syscall.Signal{syscall.SIGPIPE, syscall.SIGINT}, "stopped back ", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			out, state := signalling(t, row.role, row.sent)
+			out, state := signalling(t, row.role, row.sent, 150*time.Millisecond)
 			status := state.Sys().(syscall.WaitStatus)
 			if out != "ready "+row.out || status.Signaled() != (row.ended != 0) || row.ended != 0 && status.Signal() != row.ended {
 				t.Errorf("it said %q and %v; want %q and signal %d", out, state, "ready "+row.out, row.ended)
 			}
 		})
+	}
+}
+
+// Two may come before the first one is dealt with.
+func TestSignalsAtOnce(t *testing.T) {
+	for range 20 {
+		if out, state := signalling(t, "free", []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 0); !state.Sys().(syscall.WaitStatus).Signaled() {
+			t.Fatalf("it said %q and %v; want it ended by the second one", out, state)
+		}
 	}
 }
 
@@ -57,7 +66,7 @@ func signalled(role string) {
 }
 
 // signalling starts the process, sends signals and returns what it said.
-func signalling(t *testing.T, role string, sent []syscall.Signal) (string, *os.ProcessState) {
+func signalling(t *testing.T, role string, sent []syscall.Signal, gap time.Duration) (string, *os.ProcessState) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -82,7 +91,7 @@ func signalling(t *testing.T, role string, sent []syscall.Signal) (string, *os.P
 		if said.String() == "ready " {
 			for _, sig := range sent {
 				_ = cmd.Process.Signal(sig)
-				time.Sleep(150 * time.Millisecond)
+				time.Sleep(gap)
 			}
 		}
 	}
