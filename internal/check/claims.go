@@ -45,14 +45,24 @@ func (j *judge) idle(f *located) bool {
 func (j *judge) orphans() int {
 	n := 0
 	for i := range j.confirmed {
-		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersFor(f, &j.confirmed[i]) }) {
+		if !j.accounted(&j.confirmed[i]) {
 			n++
 		}
 	}
 	for i := range j.ports {
-		if !slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersForMesh(f, &j.ports[i]) }) {
+		if !j.accountedPort(&j.ports[i]) {
 			n++
 		}
 	}
 	return n
+}
+
+// accounted: a cause accounts for a failed connection; accountedPort, for failed
+// requests.
+func (j *judge) accounted(p *fact.TCPProbe) bool {
+	return slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersFor(f, p) })
+}
+
+func (j *judge) accountedPort(q *fact.PublishedProbe) bool {
+	return slices.ContainsFunc(j.causes, func(f *located) bool { return j.answersForMesh(f, q) })
 }

@@ -187,3 +187,17 @@ func TestTasksOfTheReport(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsReproducedThatWasNotTriedAgain(t *testing.T) {
+	s := facttest.Healthy()
+	facttest.Fail(s, 1, facttest.Api(2), fact.Refused)
+	s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before the second look"})
+	if r := run(t, s); r.Verdict != check.VerdictUnknown || !strings.Contains(r.Summary, "1 of 9 connections failed, not confirmed") {
+		t.Errorf("verdict %s (%s)", r.Verdict, r.Summary)
+	}
+	s = broken() // and what a cause accounts for is as certain as that
+	s.Gaps = append(s.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before the second look"})
+	if r := run(t, s); r.Verdict != check.VerdictFailed {
+		t.Errorf("verdict %s (%s)", r.Verdict, r.Summary)
+	}
+}

@@ -96,6 +96,10 @@ func (j *judge) judge(checks []*Check) {
 			j.ports = append(j.ports, *q)
 		}
 	}
+	if j.s.Earlier == nil && interrupted(j.s) != "" { // nothing is reproduced that nobody tried again
+		j.confirmed = slices.DeleteFunc(j.confirmed, func(p fact.TCPProbe) bool { return !j.accounted(&p) })
+		j.ports = slices.DeleteFunc(j.ports, func(q fact.PublishedProbe) bool { return !j.accountedPort(&q) })
+	}
 	j.sortCauses(j.causes)
 	j.sortCauses(j.elsewhere)
 }

@@ -128,4 +128,9 @@ func TestRequestFailedOnce(t *testing.T) {
 	if r := run(t, second); r.Verdict != check.VerdictFailed || len(r.NotAgain) != 0 || !strings.Contains(r.Summary, "reproduced, unexplained") {
 		t.Errorf("verdict %s (%s), %q", r.Verdict, r.Summary, r.NotAgain)
 	}
+	second.Earlier = nil
+	second.Gaps = append(second.Gaps, fact.Gap{Kind: fact.KindTCP, Class: fact.ClassInterrupted, Reason: "interrupted before the second look"})
+	if r := run(t, second); r.Verdict != check.VerdictUnknown || !strings.Contains(r.Summary, "1 request failed, not confirmed") {
+		t.Errorf("interrupted: verdict %s (%s)", r.Verdict, r.Summary)
+	}
 }

@@ -31,7 +31,7 @@ func (j *judge) summary(r *Report) string {
 	case stopped != "":
 		return stopped + ": " + j.soFar(r)
 	case r.Verdict == VerdictUnknown:
-		return j.soFar(r)
+		return j.soFar(r) + onceMore(r)
 	}
 	return "nothing is wrong: " + j.connections(r) + j.sample() + onceMore(r)
 }
@@ -57,8 +57,9 @@ func (j *judge) soFar(r *Report) string {
 		return fmt.Sprintf("%d of %d connections failed, not confirmed, and hosts do not reach each other: %s", bad, tried, closed)
 	case bad > 0:
 		return fmt.Sprintf("%d of %d connections failed, not confirmed", bad, tried)
-	case len(r.NotAgain) > 0 && n == 0 && closed == "" && !j.lacks():
-		return "not reproduced: " + j.connections(r) + onceMore(r)
+	case j.inVain() > 0:
+		n := j.inVain()
+		return fmt.Sprintf("%d %s failed, not confirmed: %s", n, plural(n, "request", "requests"), j.connections(r))
 	case j.nameless() != "":
 		return j.nameless() + ", not confirmed"
 	case closed != "":
@@ -69,6 +70,9 @@ func (j *judge) soFar(r *Report) string {
 		return "no cause is certain, but a port that the nodes need is closed: " + j.closedPeer() + "; " + j.connections(r)
 	case interrupted(j.s) != "":
 		return "nothing wrong found until then: " + j.connections(r)
+	}
+	if len(r.NotAgain) > 0 {
+		return "not reproduced: " + j.connections(r)
 	}
 	return "nothing wrong found, but not everything could be seen: " + j.connections(r)
 }
@@ -95,6 +99,19 @@ func (j *judge) tally() (open, tried, bad int) {
 		}
 	}
 	return open, tried, bad
+}
+
+// inVain counts the requests to published ports and virtual IPs that failed.
+func (j *judge) inVain() int {
+	n := 0
+	for i := range j.s.Seen.Published {
+		for k := range j.s.Seen.Published[i].Requests {
+			if q := &j.s.Seen.Published[i]; q.Requests[k].Outcome != fact.ProbeError && !q.Good(&q.Requests[k]) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // connections says how many were open, and who could not try.
