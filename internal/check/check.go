@@ -172,8 +172,13 @@ type In struct {
 	Sighted []*fact.Node
 
 	blind []string
-	// rows are what remoteRows has answered.
-	rows map[rowsOf][]expect.Row
+	// rows are what remoteRows has answered; what follows is worked out once, too.
+	rows     map[rowsOf][]expect.Row
+	believed map[*fact.EngineNetwork]map[fact.TaskID]bool
+	deaf     map[[2]fact.NodeID]bool
+	opened   map[opening]bool
+	lost     []fact.TCPProbe
+	attempts map[triedOn][]*fact.TCPProbe
 }
 
 type rowsOf struct {
@@ -224,9 +229,17 @@ func (in *In) NodeName(id fact.NodeID) string { return expect.NodeName(in.Snapsh
 // FailedTo returns the failed TCP probes from a node to a task; empty node or
 // task match any. Refusals count as failed; probes that could not be made do not.
 func (in *In) FailedTo(node string, task fact.TaskID) []fact.TCPProbe {
+	if in.lost == nil {
+		in.lost = []fact.TCPProbe{}
+		for _, p := range in.Seen.TCP {
+			if failed(p.Outcome) {
+				in.lost = append(in.lost, p)
+			}
+		}
+	}
 	var out []fact.TCPProbe
-	for _, p := range in.Seen.TCP {
-		if failed(p.Outcome) && (node == "" || p.From.Node == node) && (task == "" || p.To == task) {
+	for _, p := range in.lost {
+		if (node == "" || p.From.Node == node) && (task == "" || p.To == task) {
 			out = append(out, p)
 		}
 	}

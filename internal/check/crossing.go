@@ -43,7 +43,7 @@ func (in *In) overlayPeers(o *overlay) []expect.Peer {
 // An echo that came back shows that packets pass, whatever TCP says.
 func (in *In) crossed(o *overlay, p *pair) crossing {
 	at := map[netip.Addr]bool{}
-	for _, row := range expect.RemoteRows(in.Snapshot, o.Node, o.Net.ID) {
+	for _, row := range in.remoteRows(o.Node, o.Net.ID) {
 		at[row.IP] = at[row.IP] || row.VTEP == p.Peer.Addr
 	}
 	for _, m := range in.Seen.MTU {
@@ -52,8 +52,8 @@ func (in *In) crossed(o *overlay, p *pair) crossing {
 		}
 	}
 	out := crossedUnknown
-	for _, t := range in.Seen.TCP {
-		if t.From.Node != o.Node.Name || t.Network != o.Net.ID || !at[t.Target.Addr()] || t.Outcome == fact.ProbeError {
+	for _, t := range in.triedFrom(o.Node.Name, o.Net.ID) {
+		if !at[t.Target.Addr()] || t.Outcome == fact.ProbeError {
 			continue
 		}
 		switch {
@@ -71,6 +71,24 @@ func (in *In) crossed(o *overlay, p *pair) crossing {
 	}
 	slices.Sort(p.Tasks)
 	return out
+}
+
+type triedOn struct {
+	node string
+	net  fact.NetworkID
+}
+
+// triedFrom are the connections that were tried from a node's tasks on a network.
+func (in *In) triedFrom(node string, net fact.NetworkID) []*fact.TCPProbe {
+	if in.attempts == nil {
+		in.attempts = map[triedOn][]*fact.TCPProbe{}
+		for i := range in.Seen.TCP {
+			p := &in.Seen.TCP[i]
+			k := triedOn{p.From.Node, p.Network}
+			in.attempts[k] = append(in.attempts[k], p)
+		}
+	}
+	return in.attempts[triedOn{node, net}]
 }
 
 // rowsRight: the kernel holds what the engine believes of every endpoint there,
@@ -115,11 +133,21 @@ func (in *In) unladdered() []fact.MTUProbe {
 		}
 		return ""
 	}
+	type way struct {
+		node   string
+		net    fact.NetworkID
+		target netip.Addr
+		to     fact.NodeID
+	}
+	climbed := map[way]bool{}
+	for _, m := range in.Seen.MTU {
+		climbed[way{m.From.Node, m.Network, m.Target, ""}] = true
+		climbed[way{m.From.Node, m.Network, netip.Addr{}, nodeOf(m.To)}] = true
+	}
 	var out []fact.MTUProbe
 	for _, want := range expect.First(in.Snapshot, in.Scope).MTU {
-		if !slices.ContainsFunc(in.Seen.MTU, func(m fact.MTUProbe) bool {
-			return m.From.Node == want.From.Node && m.Network == want.Network && (m.Target == want.Target || nodeOf(m.To) != "" && nodeOf(m.To) == nodeOf(want.To))
-		}) {
+		to := nodeOf(want.To)
+		if !climbed[way{want.From.Node, want.Network, want.Target, ""}] && (to == "" || !climbed[way{want.From.Node, want.Network, netip.Addr{}, to}]) {
 			out = append(out, want)
 		}
 	}

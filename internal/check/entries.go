@@ -70,6 +70,17 @@ func believedOn(net *fact.EngineNetwork) []fact.BelievedTask {
 	return out
 }
 
+// believes: an engine believes a task to be on a network.
+func (in *In) believes(net *fact.EngineNetwork, id fact.TaskID) bool {
+	if in.believed == nil {
+		in.believed = map[*fact.EngineNetwork]map[fact.TaskID]bool{}
+	}
+	if in.believed[net] == nil {
+		in.believed[net] = expect.BelievedTasks(net)
+	}
+	return in.believed[net][id]
+}
+
 func (in *In) entry(net *fact.EngineNetwork, t fact.BelievedTask, n expect.TaskName) entry {
 	e := entry{Net: net, Task: t, ID: n.Task, Owner: expect.NodeAt(in.Snapshot, t.HostIP)}
 	if svc := in.Wanted.ServiceNamed(n.Service); svc != nil {

@@ -21,10 +21,15 @@ func (in *In) gossipClosed(p *pair) bool {
 
 // gossipFails: a connection between two nodes to either one's gossip port failed.
 func (in *In) gossipFails(a, b fact.NodeID) bool {
-	return slices.ContainsFunc(in.Seen.Peers, func(p fact.PeerProbe) bool {
-		asker := nodeNamed(in.Snapshot, p.Node)
-		return p.What == "gossip" && failed(p.Outcome) && (asker == a && p.Peer == b || asker == b && p.Peer == a)
-	})
+	if in.deaf == nil {
+		in.deaf = map[[2]fact.NodeID]bool{}
+		for _, p := range in.Seen.Peers {
+			if p.What == "gossip" && failed(p.Outcome) {
+				in.deaf[[2]fact.NodeID{nodeNamed(in.Snapshot, p.Node), p.Peer}] = true
+			}
+		}
+	}
+	return in.deaf[[2]fact.NodeID{a, b}] || in.deaf[[2]fact.NodeID{b, a}]
 }
 
 // gossipCommands are the commands that show the rules that drop gossip, and

@@ -58,15 +58,10 @@ func (in *In) whoTells(t *fact.Task, net fact.NetworkID) (lacking, holding []*fa
 		if e == nil || node.Engine == nil || e.Ingress || node.ID != t.Node && !in.lists(e, t.Node) {
 			continue
 		}
-		deaf := in.gossipFails(node.ID, t.Node)
-		told := slices.ContainsFunc(believedOn(e), func(b fact.BelievedTask) bool {
-			n, ok := expect.ParseTaskName(b.Name)
-			return ok && n.Task == t.ID
-		})
 		switch {
-		case told:
+		case in.believes(e, t.ID):
 			holding = append(holding, node)
-		case !deaf:
+		case !in.gossipFails(node.ID, t.Node):
 			lacking = append(lacking, node)
 		}
 	}

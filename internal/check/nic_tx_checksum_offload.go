@@ -65,8 +65,8 @@ func checksumOffload(in *In) []Finding {
 // and whether any packet of theirs was answered. Those that an ICMP error ended
 // or that were never sent say nothing.
 func (in *In) answeredAt(m *fact.MTUProbe) (tried int, answer bool) {
-	for _, t := range in.Seen.TCP {
-		if t.From.Node != m.From.Node || t.Network != m.Network || t.Target.Addr() != m.Target || t.Outcome == fact.ProbeError || t.ICMP != nil || t.Unsent {
+	for _, t := range in.triedFrom(m.From.Node, m.Network) {
+		if t.Target.Addr() != m.Target || t.Outcome == fact.ProbeError || t.ICMP != nil || t.Unsent {
 			continue
 		}
 		tried++

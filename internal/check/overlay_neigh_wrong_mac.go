@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"fairway/internal/fact"
@@ -96,8 +97,20 @@ func valid(n fact.Neighbour) bool {
 	return slices.Contains(used, n.State) && !n.MAC.IsZero()
 }
 
+// opening is a connection that opened: from a namespace to an address.
+type opening struct {
+	node, netns string
+	to          netip.Addr
+}
+
 func (in *In) reached(node, ns string, h *heldRow) bool {
-	return slices.ContainsFunc(in.Seen.TCP, func(p fact.TCPProbe) bool {
-		return p.From.Node == node && p.From.NetNS == ns && p.Target.Addr() == h.IP && p.Outcome == fact.Open
-	})
+	if in.opened == nil {
+		in.opened = map[opening]bool{}
+		for i := range in.Seen.TCP {
+			if p := &in.Seen.TCP[i]; p.Outcome == fact.Open {
+				in.opened[opening{p.From.Node, p.From.NetNS, p.Target.Addr()}] = true
+			}
+		}
+	}
+	return in.opened[opening{node, ns, h.IP}]
 }

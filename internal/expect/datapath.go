@@ -230,14 +230,16 @@ func WatchGossip(s *fact.Snapshot) time.Duration {
 	if s.Wanted == nil {
 		return 0
 	}
+	open := gossipOpen(s)
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
 		if n.Engine == nil {
 			continue
 		}
+		known := map[fact.NetworkID]map[fact.TaskID]bool{}
 		for k := range s.Wanted.Tasks {
 			t := &s.Wanted.Tasks[k]
-			if t.Node != n.ID && gossipOpen(s, n, t.Node) && disbelieved(s, n, t) {
+			if t.Node != n.ID && open[pairOf(n.ID, t.Node)] && disbelieved(s, n, t, known) {
 				return min(max(3*time.Second, time.Duration(len(s.Wanted.Nodes))*time.Second), 20*time.Second)
 			}
 		}
@@ -245,31 +247,58 @@ func WatchGossip(s *fact.Snapshot) time.Duration {
 	return 0
 }
 
-func gossipOpen(s *fact.Snapshot, n *fact.Node, peer fact.NodeID) bool {
-	return slices.ContainsFunc(s.Seen.Peers, func(p fact.PeerProbe) bool {
-		return p.What == "gossip" && p.Outcome == fact.Open &&
-			(p.Node == n.Name && p.Peer == peer || p.Node == NodeName(s, peer) && p.Peer == n.ID)
-	})
+// gossipOpen are the pairs of nodes where one reaches the other's gossip port.
+func gossipOpen(s *fact.Snapshot) map[nodePair]bool {
+	ids := map[string][]fact.NodeID{} // two may have one name
+	for i := range s.Nodes {
+		ids[s.Nodes[i].Name] = append(ids[s.Nodes[i].Name], s.Nodes[i].ID)
+	}
+	if s.Wanted != nil {
+		for i := range s.Wanted.Nodes {
+			ids[s.Wanted.Nodes[i].Hostname] = append(ids[s.Wanted.Nodes[i].Hostname], s.Wanted.Nodes[i].ID)
+		}
+	}
+	out := map[nodePair]bool{}
+	for _, p := range s.Seen.Peers {
+		if p.What != "gossip" || p.Outcome != fact.Open {
+			continue
+		}
+		for _, id := range ids[p.Node] {
+			out[pairOf(id, p.Peer)] = true
+		}
+	}
+	return out
 }
 
 // disbelieved: a node believes otherwise of a task than the managers do, on a
-// network where both are.
-func disbelieved(s *fact.Snapshot, n *fact.Node, t *fact.Task) bool {
+// network where both are. known is what the node believes, as far as it was asked.
+func disbelieved(s *fact.Snapshot, n *fact.Node, t *fact.Task, known map[fact.NetworkID]map[fact.TaskID]bool) bool {
 	for _, a := range t.Addresses {
 		net := n.Engine.Network(a.Network)
 		if net == nil || !net.Instantiated || net.Driver != "overlay" || net.Ingress {
 			continue
 		}
-		known := slices.ContainsFunc(net.Services, func(b fact.BelievedService) bool {
-			return slices.ContainsFunc(b.Tasks, func(bt fact.BelievedTask) bool {
-				name, ok := ParseTaskName(bt.Name)
-				return ok && name.Task == t.ID
-			})
-		})
+		if known[a.Network] == nil {
+			known[a.Network] = BelievedTasks(net)
+		}
+		believed := known[a.Network][t.ID]
 		gone := t.Terminal() && !t.Draining(s.Taken)
-		if !known && t.Running() || known && gone {
+		if !believed && t.Running() || believed && gone {
 			return true
 		}
 	}
 	return false
+}
+
+// BelievedTasks are the tasks that an engine believes to be on a network.
+func BelievedTasks(net *fact.EngineNetwork) map[fact.TaskID]bool {
+	out := map[fact.TaskID]bool{}
+	for _, svc := range net.Services {
+		for _, t := range svc.Tasks {
+			if n, ok := ParseTaskName(t.Name); ok {
+				out[n.Task] = true
+			}
+		}
+	}
+	return out
 }

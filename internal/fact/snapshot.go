@@ -111,10 +111,5 @@ func (s *Snapshot) Node(id NodeID) *Node {
 
 // NodeNamed returns the node seen under that host name, or nil.
 func (s *Snapshot) NodeNamed(name string) *Node {
-	for i := range s.Nodes {
-		if s.Nodes[i].Name == name {
-			return &s.Nodes[i]
-		}
-	}
-	return nil
+	return byID(s.Nodes, name, func(n *Node) string { return n.Name })
 }

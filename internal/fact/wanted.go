@@ -222,7 +222,7 @@ func (w *Wanted) Task(id TaskID) *Task {
 	if w == nil {
 		return nil
 	}
-	return find(w.Tasks, func(t *Task) bool { return t.ID == id })
+	return byID(w.Tasks, id, func(t *Task) TaskID { return t.ID })
 }
 
 // Network returns the network of that ID, or nil.
@@ -238,7 +238,7 @@ func (w *Wanted) Node(id NodeID) *SwarmNode {
 	if w == nil {
 		return nil
 	}
-	return find(w.Nodes, func(n *SwarmNode) bool { return n.ID == id })
+	return byID(w.Nodes, id, func(n *SwarmNode) NodeID { return n.ID })
 }
 
 func (w *Wanted) services() []Service {
@@ -255,4 +255,22 @@ func find[T any](list []T, ok func(*T) bool) *T {
 		}
 	}
 	return nil
+}
+
+// byID is find for lists that are sorted by an ID when they come from the
+// engine; one that is not is searched from its beginning. A large Swarm is asked
+// for its tasks and nodes some million times.
+func byID[T any, ID ~string](list []T, id ID, of func(*T) ID) *T {
+	i, j := 0, len(list)
+	for i < j {
+		if m := (i + j) / 2; of(&list[m]) < id {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	if i < len(list) && of(&list[i]) == id {
+		return &list[i]
+	}
+	return find(list, func(t *T) bool { return of(t) == id })
 }
