@@ -33,7 +33,7 @@ func meshConfirmed(s *fact.Snapshot, q *fact.PublishedProbe) bool {
 		return true
 	}
 	return s.Earlier != nil && restsOn(s, q).unchanged(s.Earlier, s) && slices.ContainsFunc(s.Earlier.Seen.Published, func(e fact.PublishedProbe) bool {
-		return e.Stage == q.Stage && e.Target == q.Target && e.Service == q.Service && (e.From.Node == q.From.Node || q.Stage == fact.StageNode) && ailing(&e)
+		return sameRequests(&e, q) && ailing(&e)
 	})
 }
 

@@ -171,7 +171,7 @@ func confirmed(s *fact.Snapshot, p *fact.TCPProbe) bool {
 		return true
 	}
 	return s.Earlier != nil && o.unchanged(s.Earlier, s) && slices.ContainsFunc(s.Earlier.Seen.TCP, func(e fact.TCPProbe) bool {
-		return e.Target == p.Target && e.From.Container == p.From.Container && failed(e.Outcome)
+		return sameConnection(&e, p) && failed(e.Outcome)
 	})
 }
 
